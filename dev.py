@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Two commands for a fresh clone, with nothing but Python 3.11 or newer.
+
+    python3 dev.py         install into .venv, then serve the docs on localhost
+    python3 dev.py test    install into .venv, then run every test; more words go to pytest
+
+Three more for those who change things:
+
+    python3 dev.py build   build the site into site/; a broken link is an error
+    python3 dev.py update  run the examples and write their outputs into the pages
+    python3 dev.py lock    resolve requirements.lock anew, which needs uv
+
+What is installed stands in requirements.lock, every file of it with its hash.
+The folder .venv carries a stamp that is written last and names what it was built from:
+where the stamp is missing or tells of something else, .venv is built again from nothing.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+HERE = Path(__file__).resolve().parent
+LOCK = HERE / "requirements.lock"
+VENV = HERE / ".venv"
+STAMP = VENV / "readfresh-stamp"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+
+# The pip that is fetched where Python came without one: the hash decides, not the place it came from.
+PIP_WHEEL = "pip-26.3-py3-none-any.whl"
+PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this file may have an older Python
+        version = ".".join(map(str, sys.version_info[:3]))
+        fail(f"this is Python {version}", "run it with Python 3.11 or newer: python3.11 dev.py")
+    command, *rest = arguments or ["serve"]
+    if command in ("-h", "--help", "help"):
+        print(__doc__)
+        return 0
+    if command == "lock":
+        return lock(rest)
+    commands = {
+        "serve": serve,
+        "test": lambda rest: ["-m", "pytest", *rest],
+        "build": lambda rest: ["-m", "mkdocs", "build", "--strict", *rest],
+        "update": lambda rest: ["-m", "tests.update", *rest],
+    }
+    if command not in commands:
+        fail(f"there is no command {command!r}", f"use one of {', '.join(commands)}, lock")
+    install()
+    return run([str(PYTHON), *commands[command](rest)])
+
+
+def serve(rest: list[str]) -> list[str]:
+    """Serve on the first free port from 8000 on, so that a second clone can be served beside the first."""
+    if any(word == "-a" or word.startswith("--dev-addr") for word in rest):
+        return ["-m", "mkdocs", "serve", *rest]
+    port = next((port for port in range(8000, 8100) if is_free(port)), 8000)
+    print(f"The docs: http://localhost:{port}/ (Ctrl+C ends the server)", flush=True)
+    return ["-m", "mkdocs", "serve", "--dev-addr", f"localhost:{port}", *rest]
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server may listen on this port."""
+    with socket.socket() as probe:
+        if os.name != "nt":  # as the server does: a port in TIME_WAIT counts as free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+# Install
+
+
+def install() -> None:
+    """Make .venv what requirements.lock says, with the project itself in it; do nothing where it is so."""
+    environment = fingerprint(LOCK.read_bytes(), sys.version, sys.base_prefix, str(HERE))
+    project = fingerprint((HERE / "pyproject.toml").read_bytes())
+    with one_at_a_time():
+        stamp = STAMP.read_text().split() if STAMP.is_file() else []
+        if stamp == [environment, project]:
+            return
+        if stamp[:1] != [environment] or not PYTHON.exists():
+            print("Installing into .venv (about half a minute) ...", flush=True)
+            # From nothing: what an interrupted or older install left cannot be told from what is right.
+            remove_venv()
+            pip = make_venv()
+            pip_install(pip, "--require-hashes", "--no-deps", "-r", str(LOCK))
+        else:
+            STAMP.unlink()
+            pip = find_pip()
+        # The build tool is in the lock too, so that nothing is fetched that has no hash.
+        pip_install(pip, "--no-deps", "--no-build-isolation", "--editable", str(HERE))
+        temporary = STAMP.with_suffix(".tmp")
+        temporary.write_text(f"{environment}\n{project}\n")
+        temporary.replace(STAMP)
+
+
+def fingerprint(*parts: bytes | str) -> str:
+    """Return one hash for all the parts."""
+    joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    return hashlib.sha256(joined).hexdigest()
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Keep two commands that are started at once from installing into the same folder."""
+    with LOCK.open("rb") as file:
+        with contextlib.suppress(ImportError):  # Windows has no fcntl: two installs at once may clash there
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def remove_venv() -> None:
+    """Delete .venv, a link to elsewhere included."""
+    try:
+        if VENV.is_symlink() or VENV.is_file():
+            VENV.unlink()
+        elif VENV.exists():
+            shutil.rmtree(VENV)
+    except OSError as error:
+        fail(f"cannot remove {VENV}: {error}", "delete that folder, then start again")
+
+
+def make_venv() -> list[str]:
+    """Make an empty .venv and return the command that is its pip."""
+    try:
+        venv.EnvBuilder(symlinks=os.name != "nt", with_pip=False).create(VENV)
+    except OSError as error:
+        fail(f"cannot make {VENV}: {error}", "check that this folder can be written and that the disk has room")
+    # Debian has ensurepip in a package of its own (python3-venv), which a fresh machine lacks.
+    if not works([str(PYTHON), "-m", "ensurepip", "--default-pip"]) and not works(own_pip("--version")):
+        fetch_pip()
+    return find_pip()
+
+
+def find_pip() -> list[str]:
+    """Return the command that installs into .venv."""
+    inside = [str(PYTHON), "-m", "pip"]
+    return inside if works([*inside, "--version"]) else own_pip()
+
+
+def own_pip(*arguments: str) -> list[str]:
+    """Return a command for the pip of the Python that runs this file, told to work on .venv (pip 22.3 or newer)."""
+    return [sys.executable, "-m", "pip", "--python", str(PYTHON), *arguments]
+
+
+def fetch_pip() -> None:
+    """Fetch the one pip whose hash stands above, and let it install itself into .venv."""
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+    remedy = "install pip for this Python, on Debian and Ubuntu with: sudo apt install python3-venv"
+    try:
+        page = download(f"{index}/pip/")
+        link = re.search(rf'href="([^"]*{re.escape(PIP_WHEEL)})[#"]', page.decode("utf-8"))
+        if link is None:
+            fail(f"this Python has no pip, and {index} has no {PIP_WHEEL}", remedy)
+        wheel = download(urllib.parse.urljoin(f"{index}/pip/", link[1]))
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"this Python has no pip, and fetching one from {index} failed: {error}", remedy)
+    if hashlib.sha256(wheel).hexdigest() != PIP_SHA256:
+        fail(f"this Python has no pip, and the {PIP_WHEEL} that {index} gave has another hash", remedy)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, PIP_WHEEL)
+        path.write_bytes(wheel)
+        # A wheel is a zip file, and Python runs a package that is in one.
+        pip_install([str(PYTHON), str(path / "pip")], "--no-deps", "--no-index", str(path))
+
+
+def download(url: str) -> bytes:
+    """Return what is at this address; whether it is the right thing is for the caller's hash to say."""
+    # A fresh machine may have no certificates, and needs none here: pip brings its own for all that follows.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with urllib.request.urlopen(url, timeout=60, context=context) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def pip_install(pip: list[str], *arguments: str) -> None:
+    """Run `pip install`; where it fails, its own words stand above ours."""
+    command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--no-input", *arguments]
+    if subprocess.run(command, cwd=HERE, env=clean_environment()).returncode != 0:
+        fail(
+            "pip could not install what requirements.lock names (its own words stand above)",
+            "check the network and the disk, then start again: a half-made .venv is built anew",
+        )
+
+
+# Helpers
+
+
+def lock(rest: list[str]) -> int:
+    """Resolve the newest versions for every Python from 3.11.0 on, one version of each for all of them."""
+    if shutil.which("uv") is None:
+        fail("resolving the lock needs uv, which is not on the PATH", "install it: pip install uv")
+    flags = "--universal --fork-strategy fewest --python-version 3.11 --generate-hashes"
+    # No header, no notes and no index: the file names packages, and no machine or place it was made at.
+    quiet = "--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet"
+    command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "test", *flags.split(), *quiet.split()]
+    return run([*command, "--output-file", LOCK.name, *rest])
+
+
+def run(command: list[str]) -> int:
+    """Run a command in the clone and return its exit status; Ctrl+C ends it without a traceback."""
+    try:
+        return subprocess.run(command, cwd=HERE, env=clean_environment()).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def works(command: list[str]) -> bool:
+    """Tell whether a command ends with success, whatever it prints."""
+    return subprocess.run(command, cwd=HERE, env=clean_environment(), capture_output=True).returncode == 0
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment without what would make this Python look or install elsewhere."""
+    elsewhere = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
+    kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    # The scripts of .venv come first, as after activating it; Material's advert for another tool stays out.
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
+    return kept | {"PATH": path, "VIRTUAL_ENV": str(VENV), "NO_MKDOCS_2_WARNING": "1"}
+
+
+def fail(cause: str, remedy: str) -> NoReturn:
+    """End with a cause and a remedy."""
+    print(f"dev.py: {cause}.\n        What to do: {remedy}.", file=sys.stderr)
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
