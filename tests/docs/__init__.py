@@ -1,0 +1,1 @@
+"""What the pages have to be: every block run, every name real, every sentence in its place."""

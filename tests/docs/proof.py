@@ -1,0 +1,12 @@
+"""What pageproof is to prove here: the pages, the README, and the docstrings of readfresh."""
+
+from pathlib import Path
+
+from tests.pageproof.site import Site
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def pytest_pageproof_site() -> Site:
+    """Every block of every page, with readfresh imported anew for each case."""
+    return Site(root=ROOT, fresh=("readfresh",), unrun_budget=0)

@@ -1,0 +1,56 @@
+"""Know which blocks were verified: each exactly once, by a test that passed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .site import Site
+
+CLAIM = "pageproof"
+"""The user property with which a test claims a block. It travels with the report, out of xdist's workers too."""
+
+
+@dataclass
+class Ledger:
+    """What the tests of one run have claimed."""
+
+    claims: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def record(self, properties: Iterable[tuple[str, object]], seconds: float) -> None:
+        """Take the claims of a test call that passed."""
+        claimed = [str(value) for name, value in properties if name == CLAIM]
+        self.claims.update(claimed)
+        self.seconds += seconds if claimed else 0
+
+    def verdict(self, site: Site) -> list[str]:
+        """Return every reason why the pages are not proved; none when they are."""
+        census = site.census
+        wrong = [str(problem) for problem in census.problems]
+        if not census.blocks:
+            wrong.append("no code block was found: looked at the wrong place?")
+        unrun = [block for block in census.blocks if block.get("unrun")]
+        for block in census.blocks:
+            claims = self.claims[block.name]
+            if claims != (0 if block.get("unrun") else 1):
+                wrong.append(f"{block.name}: {('verified by no test that passed', 'claimed')[claims > 0]}"
+                             + (f" {claims} times" if claims > 0 else ""))  # fmt: skip
+        for name in self.claims.keys() - {block.name for block in census.blocks}:
+            wrong.append(f"{name}: claimed, but there is no such block")
+        if len(unrun) != site.unrun_budget:
+            wrong.append(f"{len(unrun)} blocks say why they are not run; the budget is {site.unrun_budget}"
+                         " and may only fall")  # fmt: skip
+        return wrong
+
+    def summary(self, site: Site) -> list[str]:
+        """Describe the run in a few lines."""
+        blocks = site.census.blocks
+        kinds = Counter(block.language for block in blocks)
+        verified = sum(1 for block in blocks if self.claims[block.name])
+        said = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        pages = len({block.path for block in blocks})
+        lines = [f"{len(blocks)} blocks in {pages} files ({said}): {verified} verified in {self.seconds:.1f} s"]
+        lines += [f"{block.name}: not run: {block.get('unrun')}" for block in blocks if block.get("unrun")]
+        return lines

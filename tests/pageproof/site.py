@@ -1,0 +1,89 @@
+"""What is to be proved: the pages of a project, and the blocks on them, grouped as a reader runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .scan import Block, Problem, scan_docstrings, scan_page
+
+
+@dataclass(frozen=True)
+class Case:
+    """Blocks that a reader runs together: one session, one script with its output, or a block alone."""
+
+    name: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The pages of a project. Patterns are relative to `root`."""
+
+    root: Path
+    docs: str = "docs"
+    """The folder of the pages that become HTML."""
+    pages: tuple[str, ...] = ("docs/**/*.md", "README.md")
+    sources: tuple[str, ...] = ("src/**/*.py",)
+    """Python files whose docstrings hold blocks."""
+    fresh: tuple[str, ...] = ()
+    """Packages that are imported anew for each case, so that no case sees what another left in a module."""
+    unrun_budget: int = 0
+    """How many blocks say why they are not run. It may only fall."""
+
+    def paths(self, patterns: Iterable[str]) -> list[str]:
+        """Return the files, sorted, relative to the root."""
+        found = {file for pattern in patterns for file in self.root.glob(pattern) if file.is_file()}
+        return sorted(file.relative_to(self.root).as_posix() for file in found)
+
+    @cached_property
+    def census(self) -> Census:
+        """Scan every page and docstring, once."""
+        blocks: list[Block] = []
+        problems: list[Problem] = []
+        for path in self.paths(self.pages):
+            found, wrong = scan_page(self.root, path)
+            blocks, problems = blocks + found, problems + wrong
+        for path in self.paths(self.sources):
+            found, wrong = scan_docstrings(self.root, path)
+            blocks, problems = blocks + found, problems + wrong
+        cases, wrong = group(blocks)
+        return Census(tuple(blocks), tuple(cases), tuple(sorted(problems + wrong)))
+
+
+@dataclass(frozen=True)
+class Census:
+    """Every block that was found, the cases to run, and what is wrong before anything is run."""
+
+    blocks: tuple[Block, ...]
+    cases: tuple[Case, ...]
+    problems: tuple[Problem, ...]
+
+
+def group(blocks: Iterable[Block]) -> tuple[list[Case], list[Problem]]:
+    """Put the blocks of each session together, and each output with its script."""
+    cases: dict[str, list[Block]] = {}
+    problems: list[Problem] = []
+    home, before = "", None  # the case and the block that an output below would belong to
+    for block in blocks:
+        if block.get("unrun") or block.get("by"):
+            before = None
+            continue
+        if block.language == "text":
+            if before and before.path == block.path and before.get("run") == "script":
+                cases[home].append(block)
+            else:
+                problems.append(Problem(block.path, block.line, "an output without a script right above it"))
+            before = None
+            continue
+        session = block.get("session")
+        home, before = f"{block.path}[{session}]" if session else block.name, block
+        cases.setdefault(home, []).append(block)
+    for name, members in cases.items():
+        if not any(block.get("run") != "file" for block in members):
+            problems.append(Problem(members[0].path, members[0].line, f"nothing runs the files of {name}"))
+        if members[0].language == "json":
+            problems.append(Problem(members[0].path, members[0].line, f"no block of {name} above this one"))
+    return [Case(name, tuple(members)) for name, members in cases.items()], problems

@@ -1,0 +1,1 @@
+"""The proofs of the machinery itself, on toy sites."""
