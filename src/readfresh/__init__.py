@@ -1,0 +1,67 @@
+"""Chat-session stores for agents, bots and their workers, which share one directory of JSON files.
+
+Read the source in this order; a module imports only what stands above it.
+
+- `errors`: what can go wrong, and what to do next
+- `values`: JSON values that cannot change
+- `names`: session ids to file names
+- `model`: messages and sessions
+- `codec`: a session to the bytes of its file
+- `disk`: the seam to the file system (`disk_windows` on Windows)
+- `files`: sessions in a directory: lock, read, replace
+- `store`: the generic store: fresh reads, and one way to write
+- `protocols`: what a caller may rely on
+- `default`: chat verbs
+- `hierarchical`: forks, snapshots and trees
+- `rescue`: the way out of a damaged file
+"""
+
+from readfresh.default import DefaultSessionStore, default_session_dir, get_default_session_store
+from readfresh.errors import (
+    LockTimeout,
+    OutcomeUnknown,
+    ReadFailed,
+    SessionDamaged,
+    SessionExists,
+    SessionMismatch,
+    SessionNotFound,
+    SessionStoreError,
+    SessionTooNew,
+    StoreMisused,
+    WriteFailed,
+)
+from readfresh.hierarchical import HierarchicalSessionStore, get_hierarchical_session_store
+from readfresh.model import ExtendedSessionData, SessionData, SessionMessage, SessionSnapshot
+from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
+from readfresh.rescue import Finding, Rescued, rescue, verify
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DefaultSessionStore",
+    "ExtendedSessionData",
+    "Finding",
+    "HierarchicalSessionStore",
+    "HistoryStoreProtocol",
+    "LockTimeout",
+    "OutcomeUnknown",
+    "ReadFailed",
+    "Rescued",
+    "SessionDamaged",
+    "SessionData",
+    "SessionExists",
+    "SessionMessage",
+    "SessionMismatch",
+    "SessionNotFound",
+    "SessionSnapshot",
+    "SessionStoreError",
+    "SessionStoreProtocol",
+    "SessionTooNew",
+    "StoreMisused",
+    "WriteFailed",
+    "default_session_dir",
+    "get_default_session_store",
+    "get_hierarchical_session_store",
+    "rescue",
+    "verify",
+]

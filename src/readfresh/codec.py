@@ -1,0 +1,117 @@
+"""A session's JSON object to the bytes of its file, and back. No I/O.
+
+The file is PraisonAI's shape, laid out for `cat` and `git diff`: one line a field, one line a message.
+
+1. Reading is strict (RFC 8259, and RFC 7493's ban on duplicate keys): what two readers could read differently is
+   refused.
+2. `decode(encode(data)) == data` for whatever the model's classes hold.
+3. A file of a newer schema is refused before anything else in it is looked at.
+
+The standard library's `json` is used because it reads every number exactly and reports duplicate keys;
+orjson 3.13 rounds whole numbers beyond 64 bits, and neither it nor msgspec 0.22 notices a duplicate key.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+SCHEMA_VERSION = 1
+
+# What people look for first stands first; what grows stands last, so that a truncated file loses the least.
+_FIRST = (
+    "schema_version", "session_id", "title", "created_at", "updated_at", "agent_name", "user_id",
+    "gateway_session_id", "agent_id", "parent_id", "forked_from_message_id", "children_ids", "is_shared", "metadata",
+)  # fmt: skip
+_LAST = ("archived_messages", "messages", "snapshots", "snapshot_storage")
+
+
+class NotASession(Exception):
+    """The bytes are no session; the text says why, as one clause."""
+
+
+class TooNew(Exception):
+    """The bytes are a session of a schema that this version does not know."""
+
+
+def encode(data: Mapping[str, Any]) -> bytes:
+    """Return the bytes of the file that holds the session `data`, with the schema version in it."""
+    fields = {"schema_version": SCHEMA_VERSION, **{key: data[key] for key in data if key != "schema_version"}}
+    order = [
+        *(key for key in _FIRST if key in fields),
+        *(key for key in fields if key not in _FIRST and key not in _LAST),
+        *(key for key in _LAST if key in fields),
+    ]
+    lines = ",\n".join(f"  {_line(key)}: {_value(fields[key])}" for key in order)
+    return f"{{\n{lines}\n}}\n".encode()
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object of the session in `raw`.
+
+    Raises:
+        NotASession: `raw` is no JSON object, or one that two readers could read differently.
+        TooNew: its schema is newer than `SCHEMA_VERSION`.
+    """
+    try:
+        data = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
+        if b"\\ud" in raw or b"\\uD" in raw:
+            _line(data).encode()
+    except NotASession:
+        raise
+    except UnicodeDecodeError as error:
+        raise NotASession(f"it is not UTF-8 at byte {error.start}") from None
+    except UnicodeEncodeError:
+        raise NotASession("it holds a lone surrogate") from None
+    except RecursionError:
+        raise NotASession("it is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        where = "it is empty" if not raw.strip() else f"it is not JSON at line {error.lineno}, column {error.colno}"
+        raise NotASession(f"{where} ({error.msg})" if raw.strip() else where) from None
+    except ValueError as error:  # a whole number of more digits than Python converts
+        raise NotASession(str(error)) from None
+    if not isinstance(data, dict):
+        raise NotASession(f"it holds a JSON {_kind(data)} where a session's object belongs")
+    version = data.pop("schema_version", 0)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 0:
+        raise NotASession(f"its schema_version is {version!r}")
+    if version > SCHEMA_VERSION:
+        raise TooNew(f"its schema_version is {version}, and this readfresh knows versions up to {SCHEMA_VERSION}")
+    return data
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        items = ",\n".join(f"    {_line(item)}" for item in value)
+        return f"[\n{items}\n  ]"
+    return _line(value)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise NotASession(f"it holds the key {twice!r} twice in one object")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise NotASession(f"it holds {name}, which is no JSON number")
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise NotASession(f"it holds the number {digits[:40]}, which is too large")
+    return number
+
+
+def _kind(value: object) -> str:
+    return {list: "list", str: "text", type(None): "null", bool: "boolean"}.get(type(value), "number")

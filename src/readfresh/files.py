@@ -1,0 +1,394 @@
+"""Sessions in a directory: one JSON file per session, and the only way to change one.
+
+A change is: lock, read, `change`, write a temporary file, fsync it, rename it over the session, fsync the directory,
+unlock.
+
+1. Whoever reads or changes a session holds its lock; the lock is entered in `read`, `update` and `delete` only.
+2. What is changed is what stands in the file at that moment, never what was read before.
+3. The rename is the instant of the change: before it the old state stands, after it the new one.
+4. An error before the rename leaves the old state and says so; one after it is `OutcomeUnknown`.
+5. One lock at a time: `change` must not call a store, of any session.
+6. The temporary file has one name per session, so what a killed writer left is removed by the next one.
+
+It assumes that rename is atomic and that flock excludes: a local file system (see the page "Limits").
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from readfresh.codec import NotASession, TooNew, decode, encode
+from readfresh.disk import Disk, HeldLock, NotARegularFile, TooLarge, system_disk
+from readfresh.errors import (
+    LockTimeout,
+    OutcomeUnknown,
+    ReadFailed,
+    SessionDamaged,
+    SessionMismatch,
+    SessionStoreError,
+    SessionTooNew,
+    StoreMisused,
+    WriteFailed,
+)
+from readfresh.model import SessionData
+from readfresh.names import SUFFIX, file_name, id_of
+
+S = TypeVar("S", bound=SessionData)
+
+Durability = Literal["power", "process"]
+
+# What opening a lock file for writing answers in a directory that cannot be written.
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+_here = threading.local()  # .changing: whether this thread is inside `change`
+
+
+@dataclass(frozen=True)
+class Entry(Generic[S]):
+    """One file of a session directory, as `SessionFiles.scan` finds it.
+
+    Args:
+        file: the file's name.
+        session_id: the id in the file; where that cannot be read, the id that the name is made of, else the name.
+        status: ``ok``; ``damaged``; ``too-new``; ``unreadable``, when the system refuses to read it;
+            or ``foreign``, when name and id do not belong together.
+        session: what the file holds; None when it cannot be read.
+        error: why it cannot be read, or does not belong here; None when it is ok.
+    """
+
+    file: str
+    session_id: str
+    status: Literal["ok", "damaged", "foreign", "too-new", "unreadable"]
+    session: S | None
+    error: SessionStoreError | None
+
+
+class SessionFiles(Generic[S]):
+    """The sessions of one directory, read and written as values of `session_type`.
+
+    Args:
+        directory: an absolute path; it is created by the first change.
+        session_type: the class that reads and writes them.
+        lock_timeout: how long to wait for a session's lock, in seconds.
+        durability: ``"power"`` flushes every change to the disk; ``"process"`` leaves that to the system.
+        max_file_bytes: a larger file is neither read nor written.
+        disk: the seam; tests put theirs here.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        session_type: type[S],
+        *,
+        lock_timeout: float,
+        durability: Durability,
+        max_file_bytes: int,
+        disk: Disk | None = None,
+    ) -> None:
+        self.directory = directory
+        self.session_type = session_type
+        self.lock_timeout = lock_timeout
+        self.durability = durability
+        self.max_file_bytes = max_file_bytes
+        self.disk = disk or system_disk()
+
+    def read(self, session_id: str) -> S | None:
+        """Return the session as it is now; None when it does not exist.
+
+        A session that does not exist is told so without a lock, and nothing is created.
+        In a directory that cannot be written no lock can be taken, and the file is read without one:
+        the rename shows it whole all the same.
+
+        Raises:
+            StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, ReadFailed: nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        if not self._file_stands(session_id, ReadFailed):
+            return None
+        try:
+            with self._locked(session_id, ReadFailed):
+                return self._load(session_id, ReadFailed)
+        except ReadFailed as error:
+            if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _READ_ONLY:
+                raise
+        return self._load(session_id, ReadFailed)
+
+    def update(self, session_id: str, change: Callable[[S | None], S | None], *, create: bool = True) -> bool:
+        """Replace the session by what `change` makes of it, under its lock, on its newest state.
+
+        `change` is given None for a session that does not exist; with `create` False it is not called for one.
+        Returning None, or the session that it was given, leaves the file as it is.
+
+        Returns:
+            Whether the session has changed.
+
+        Raises:
+            StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed: nothing was written.
+            OutcomeUnknown: the new state stands, and may not outlive a loss of power.
+            Exception: whatever `change` raises; nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        if create:
+            self._make_directory(session_id)
+        elif not self._file_stands(session_id, WriteFailed):
+            return False
+        with self._locked(session_id, WriteFailed) as lock:
+            current = self._load(session_id, WriteFailed)
+            if current is None and not create:
+                return False
+            changed = self._changed(session_id, current, change)
+            if changed is None or changed is current:
+                return False
+            self._replace(session_id, encode(changed.to_dict()), lock)
+            return True
+
+    def delete(self, session_id: str, *, only: S | None = None) -> bool:
+        """Delete the session, a damaged one too; its lock file stays.
+
+        Args:
+            session_id: the session.
+            only: delete it in this state alone; None in any.
+
+        Returns:
+            Whether it was deleted.
+
+        Raises:
+            StoreMisused, LockTimeout, SessionMismatch, WriteFailed: nothing was written.
+            OutcomeUnknown: it is gone, and may be back after a loss of power.
+        """
+        self._refuse_inside_change(session_id)
+        if not self._file_stands(session_id, WriteFailed):
+            return False
+        with self._locked(session_id, WriteFailed) as lock:
+            try:
+                current = self._load(session_id, WriteFailed)
+            except (SessionDamaged, SessionTooNew):
+                if only is not None:
+                    raise
+            else:
+                if current is None or (only is not None and current != only):
+                    return False
+            self._check_lock(session_id, lock)
+            with self._failing_as(WriteFailed, session_id):
+                self.disk.unlink(self.path(session_id))
+            self._flush_directory(session_id)
+            return True
+
+    def exists(self, session_id: str) -> bool:
+        """Return whether the session exists, damaged or not. Takes no lock: a rename leaves no moment without a file.
+
+        Raises:
+            StoreMisused, SessionMismatch, ReadFailed: nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        try:
+            return self._load(session_id, ReadFailed) is not None
+        except (SessionDamaged, SessionTooNew):
+            return True
+
+    def scan(self) -> Iterator[Entry[S]]:
+        """Yield an entry for each file of the directory, in no order.
+
+        Takes no locks, so that one session's writer does not hold up the list of all: each file is read whole, as it
+        stood at one instant after the scan began.
+
+        Raises:
+            StoreMisused, ReadFailed: nothing was written.
+        """
+        self._refuse_inside_change(None)
+        with self._failing_as(ReadFailed, None):
+            names = self.disk.names(self.directory)
+        for name in names:
+            if name.endswith(SUFFIX) and (entry := self._entry(name)) is not None:
+                yield entry
+
+    def raw(self, session_id: str) -> bytes | None:
+        """Return the bytes of the session's file, whatever they are; None when there is none. Takes no lock.
+
+        Raises:
+            SessionDamaged: what stands there is no regular file, or larger than `max_file_bytes`.
+            StoreMisused, ReadFailed: nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        return self._bytes(self.path(session_id), session_id, ReadFailed)
+
+    def path(self, session_id: str) -> str:
+        """Return the path of the session's file."""
+        return os.path.join(self.directory, file_name(session_id, self.disk.reserved_names))
+
+    def _load(self, session_id: str, kind: type[SessionStoreError]) -> S | None:
+        path = self.path(session_id)
+        raw = self._bytes(path, session_id, kind)
+        if raw is None:
+            return None
+        session = self._session(raw, session_id, path)
+        if session.session_id != session_id:
+            raise SessionMismatch(
+                f"the file holds the session {session.session_id!r}", session_id=session_id, path=path
+            )
+        return session
+
+    def _bytes(self, path: str, session_id: str, kind: type[SessionStoreError]) -> bytes | None:
+        try:
+            with self._failing_as(kind, session_id):
+                return self.disk.read(path, self.max_file_bytes)
+        except kind as error:
+            if isinstance(error.__cause__, NotARegularFile | TooLarge):
+                raise SessionDamaged(str(error.__cause__.strerror), session_id=session_id, path=path) from error
+            raise
+
+    def _session(self, raw: bytes, session_id: str, path: str) -> S:
+        try:
+            session = self.session_type.from_dict(decode(raw))
+        except TooNew as error:
+            raise SessionTooNew(str(error), session_id=session_id, path=path) from error
+        except (NotASession, TypeError, ValueError) as error:
+            raise SessionDamaged(str(error), session_id=session_id, path=path) from error
+        if not session.session_id:
+            raise SessionDamaged("its session_id is empty", session_id=session_id, path=path)
+        return session
+
+    def _changed(self, session_id: str, current: S | None, change: Callable[[S | None], S | None]) -> S | None:
+        process = os.getpid()
+        _here.changing = True
+        try:
+            changed = change(current)
+        except SessionStoreError as error:
+            error.path = error.path or self.path(session_id)
+            raise
+        finally:
+            _here.changing = False
+        if os.getpid() != process:
+            raise StoreMisused(
+                "this process was forked inside `change`, and its parent holds the lock",
+                session_id=session_id,
+                path=self.path(session_id),
+            )
+        return changed
+
+    def _replace(self, session_id: str, data: bytes, lock: HeldLock) -> None:
+        path = self.path(session_id)
+        if len(data) > self.max_file_bytes:
+            raise WriteFailed(
+                f"it would have {len(data)} bytes, and max_file_bytes is {self.max_file_bytes}",
+                session_id=session_id,
+                path=path,
+                next_step="Shorten the session, or give the store a larger max_file_bytes.",
+            )
+        temporary = path + ".tmp"  # beside the target: rename is atomic only within one file system
+        with self._failing_as(WriteFailed, session_id):
+            if self.disk.exists(temporary):
+                self.disk.unlink(temporary)
+            descriptor = self.disk.create(temporary)
+            try:
+                try:
+                    self.disk.write(descriptor, data)
+                    if self.durability == "power":
+                        self.disk.fsync(descriptor)
+                finally:
+                    self.disk.close(descriptor)
+                self._check_lock(session_id, lock)
+                self.disk.replace(temporary, path)
+            except BaseException:
+                self._remove_if_there(temporary)
+                raise
+        self._flush_directory(session_id)
+
+    def _check_lock(self, session_id: str, lock: HeldLock) -> None:
+        if not lock.still_stands():
+            raise WriteFailed(
+                "its lock file was deleted while it was held",
+                session_id=session_id,
+                path=self.path(session_id),
+                next_step="Stop whatever deletes lock files, and retry.",
+            )
+
+    def _remove_if_there(self, path: str) -> None:
+        try:
+            if self.disk.exists(path):
+                self.disk.unlink(path)
+        except OSError:
+            pass  # the error that led here says more; the next writer tries again
+
+    def _flush_directory(self, session_id: str) -> None:
+        if self.durability != "power":
+            return
+        try:
+            self.disk.sync_directory(self.directory)
+        except OSError as error:
+            raise OutcomeUnknown(
+                f"the directory could not be flushed: {error}", session_id=session_id, path=self.path(session_id)
+            ) from error
+
+    def _make_directory(self, session_id: str) -> None:
+        with self._failing_as(WriteFailed, session_id):
+            for parent in self.disk.make_directory(self.directory):
+                if self.durability == "power":
+                    self.disk.sync_directory(parent)
+
+    def _entry(self, name: str) -> Entry[S] | None:
+        path = os.path.join(self.directory, name)
+        session_id = id_of(name) or name
+        try:
+            raw = self._bytes(path, session_id, ReadFailed)
+            if raw is None:  # deleted since the directory was listed
+                return None
+            session = self._session(raw, session_id, path)
+        except ReadFailed as error:
+            return Entry(name, session_id, "unreadable", None, error)
+        except SessionTooNew as error:
+            return Entry(name, session_id, "too-new", None, error)
+        except SessionDamaged as error:
+            return Entry(name, session_id, "damaged", None, error)
+        if file_name(session.session_id, self.disk.reserved_names) == name:
+            return Entry(name, session.session_id, "ok", session, None)
+        mismatch = SessionMismatch(
+            f"the file {name!r} holds the session {session.session_id!r}, whose place is another",
+            session_id=session.session_id,
+            path=path,
+            next_step="Import it under an id of your choice.",
+        )
+        return Entry(name, session.session_id, "foreign", session, mismatch)
+
+    @contextmanager
+    def _locked(self, session_id: str, kind: type[SessionStoreError]) -> Iterator[HeldLock]:
+        """Hold the session's lock; what the block raises is passed on as it is."""
+        path = self.path(session_id)
+        lock = self.disk.lock(path + ".lock", self.lock_timeout)
+        try:
+            held = lock.__enter__()
+        except TimeoutError as error:
+            raise LockTimeout(str(error), session_id=session_id, path=path) from None
+        except OSError as error:
+            raise kind(f"its lock cannot be taken: {error}", session_id=session_id, path=path) from error
+        try:
+            yield held
+        finally:
+            lock.__exit__(None, None, None)
+
+    def _file_stands(self, session_id: str, kind: type[SessionStoreError]) -> bool:
+        with self._failing_as(kind, session_id):
+            return self.disk.exists(self.path(session_id))
+
+    @contextmanager
+    def _failing_as(self, kind: type[SessionStoreError], session_id: str | None) -> Iterator[None]:
+        """Turn what the operating system refuses into an error that names the session."""
+        try:
+            yield
+        except OSError as error:
+            path = self.directory if session_id is None else self.path(session_id)
+            raise kind(str(error), session_id=session_id, path=path) from error
+
+    def _refuse_inside_change(self, session_id: str | None) -> None:
+        if getattr(_here, "changing", False):
+            raise StoreMisused(
+                "a store was called inside `change`",
+                session_id=session_id,
+                path=None if session_id is None else self.path(session_id),
+            )

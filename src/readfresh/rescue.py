@@ -1,0 +1,214 @@
+"""The way out of a damaged file, and the inspection of a directory.
+
+1. `rescue` changes nothing unless it is given an id to copy to, and never touches the damaged file.
+2. What is rescued is what is complete: a message is taken whole or left out, and what is left out is said.
+3. `verify` only looks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from readfresh.codec import NotASession, TooNew, decode
+from readfresh.default import DefaultSessionStore
+from readfresh.errors import SessionExists, SessionNotFound, SessionTooNew
+from readfresh.model import SessionData, SessionMessage
+from readfresh.names import check_id
+
+__all__ = ["Finding", "Rescued", "rescue", "verify"]
+
+_MESSAGES = re.compile(r'"messages"\s*:\s*\[')
+_FIELDS = ("created_at", "updated_at", "agent_name", "user_id", "gateway_session_id", "agent_id", "metadata")
+
+
+@dataclass(frozen=True)
+class Rescued:
+    """What could be read of a damaged session.
+
+    Args:
+        session: the messages, oldest first, and what else could be read.
+        left_out: what could not be read, one sentence each; empty when the file is not damaged.
+        new_session_id: the session that it was copied to; None when it was only shown.
+    """
+
+    session: SessionData
+    left_out: tuple[str, ...]
+    new_session_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a session directory that a person wants to know of.
+
+    Args:
+        session_id: the session.
+        kind: ``damaged``, ``too-new``, ``unreadable``, ``foreign``, or ``unlisted-child``: a child whose parent exists
+            and does not list it, as a crash between the two writes of a creation leaves it.
+        what: the finding and the next step, as a sentence.
+    """
+
+    session_id: str
+    kind: Literal["damaged", "too-new", "unreadable", "foreign", "unlisted-child"]
+    what: str
+
+
+def rescue(store: DefaultSessionStore[Any], session_id: str, new_session_id: str | None = None) -> Rescued:
+    """Read what can be read of a session, and copy it into a new session when an id is given.
+
+    The file itself is never changed; `delete_session` deletes it when you are done.
+
+    Args:
+        store: the store; a plain one rescues the messages and fields of a hierarchical session too.
+        session_id: the session.
+        new_session_id: the session to create; None copies nothing.
+
+    Raises:
+        SessionNotFound: there is no file.
+        SessionExists: `new_session_id` is taken.
+        SessionTooNew: the file is not damaged, but of a newer schema.
+        SessionDamaged: what stands there is no regular file, or larger than `max_file_bytes`.
+        TypeError, ValueError: an id is wrong.
+    """
+    raw = store._files.raw(check_id(session_id))
+    if raw is None:
+        raise SessionNotFound("it does not exist", session_id=session_id)
+    fields, left_out = _readable(raw, session_id)
+    messages = []
+    for number, message in enumerate(fields.pop("messages")):
+        try:
+            messages.append(SessionMessage.from_dict(message))
+        except (TypeError, ValueError) as error:
+            left_out.append(f"Message {number} is left out: {error}.")
+    kept: dict[str, Any] = {}
+    for name, value in fields.items():
+        try:
+            SessionData(session_id, **{name: value})
+        except (TypeError, ValueError) as error:
+            left_out.append(f"Field {name!r} is left out: {error}.")
+        else:
+            kept[name] = value
+    found = SessionData(session_id, messages=tuple(messages), **kept)
+    if new_session_id is None:
+        return Rescued(found, tuple(left_out))
+    target = check_id(new_session_id, "new_session_id")
+
+    def create(current: SessionData | None) -> SessionData:
+        if current is not None:
+            raise SessionExists("it exists already", session_id=target)
+        known = {name: getattr(found, name) for name in ("messages", *_FIELDS)}
+        copy: SessionData = store.session_type(target, **known)
+        return copy
+
+    store._update(target, create)
+    return Rescued(found, tuple(left_out), target)
+
+
+def verify(store: DefaultSessionStore[Any]) -> tuple[Finding, ...]:
+    """Return what is wrong in the store's directory, in order of session id; empty when nothing is.
+
+    Takes no locks and changes nothing. While workers create children, a child may show as unlisted for the moment
+    between its two writes: look again before you act.
+
+    Raises:
+        ReadFailed: the system refused to list the directory.
+    """
+    findings = []
+    children: dict[str, set[str]] = {}
+    parents: dict[str, str] = {}
+    for entry in store._files.scan():
+        if entry.error is not None and entry.status != "ok":
+            findings.append(Finding(entry.session_id, entry.status, str(entry.error)))
+        elif entry.session is not None:
+            data = entry.session.to_dict()
+            children[entry.session_id] = set(data.get("children_ids") or ())
+            if isinstance(parent := data.get("parent_id"), str):
+                parents[entry.session_id] = parent
+    for child, parent in parents.items():
+        if child not in children.get(parent, {child}):
+            what = (
+                f"Session {child!r} names the parent {parent!r}, which does not list it: its creation never returned. "
+                "Delete it, or keep it as a session without a parent."
+            )
+            findings.append(Finding(child, "unlisted-child", what))
+    return tuple(sorted(findings, key=lambda finding: (finding.session_id, finding.kind)))
+
+
+def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the JSON fields that can be read, `messages` among them, and what was left out."""
+    try:
+        data = decode(raw)
+        if isinstance(data.get("messages"), list):
+            known = {name: data[name] for name in ("messages", *_FIELDS) if data.get(name) is not None}
+            others = sorted(data.keys() - known.keys() - {"session_id"} - {*_FIELDS})
+            return known, [f"Fields that are not copied: {', '.join(others)}."] if others else []
+    except TooNew as error:
+        raise SessionTooNew(str(error), session_id=session_id) from None
+    except NotASession as error:
+        why = str(error)
+    else:
+        why = "it has no list of messages"
+    left_out = [f"The file is not a session: {why}."]
+    content = raw.decode(errors="replace")
+    begin = _MESSAGES.search(content)
+    if begin is None:
+        left_out.append("No list of messages was found in it.")
+        return {"messages": []}, left_out
+    head = content[: begin.start()]
+    fields = {name: value for name in _FIELDS if (value := _field(head, name)) is not None}
+    fields["messages"] = list(_objects(content, begin.end(), left_out))
+    return fields, left_out
+
+
+def _field(head: str, name: str) -> Any:
+    found = re.search(rf'^\s*"{name}"\s*:\s*', head, re.MULTILINE)
+    if found is None:
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(head, found.end())[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _objects(content: str, position: int, left_out: list[str]) -> Iterator[Any]:
+    """Yield the objects of the list that begins at `position`; a damaged one costs itself alone."""
+    decoder = json.JSONDecoder()
+    resume = _next_item(content, position)
+    damaged = 0
+    while True:
+        position = _skip(content, position)
+        if position >= len(content):
+            left_out.append("The file ends before its list of messages does.")
+            break
+        if content[position] == "]":
+            break
+        try:
+            if content[position] != "{":
+                raise ValueError
+            value, position = decoder.raw_decode(content, position)
+        except (ValueError, RecursionError):
+            damaged += 1
+            found = resume.search(content, position + 1)
+            position = found.end() - 1 if found else len(content)
+            continue
+        yield value
+    if damaged:
+        left_out.append(f"{damaged} damaged message{'' if damaged == 1 else 's'}.")
+
+
+def _next_item(content: str, position: int) -> re.Pattern[str]:
+    """Return what the next item of a list looks like: it is indented as the first one is, or begins with its role."""
+    first = re.compile(r"\n([ \t]+)\{").match(content, position)
+    if first is None:
+        return re.compile(r'\{(?=\s*"role")')
+    indent = first[1]
+    return re.compile(rf"\n(?:{indent}\{{|[ \t]{{0,{len(indent) - 1}}}\])")
+
+
+def _skip(content: str, position: int) -> int:
+    while position < len(content) and content[position] in " \t\r\n,\0":
+        position += 1
+    return position

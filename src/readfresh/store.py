@@ -1,0 +1,205 @@
+"""The generic store: fresh reads, and one way to write.
+
+1. There is no `save`. A change is a function from session to session, and runs on the newest state.
+2. Every error of the storage passes through `on_error`, after the lock has been released, and is then raised.
+3. The store keeps nothing between two calls: no session, no cache, no lock.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Generic, Protocol
+
+from readfresh.errors import SessionStoreError
+from readfresh.files import Entry
+from readfresh.model import SessionData, now_as_text
+from readfresh.names import check_id
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    S = TypeVar("S", bound=SessionData, default=SessionData)
+else:
+    from typing import TypeVar
+
+    S = TypeVar("S", bound=SessionData)
+
+logger = logging.getLogger("readfresh")
+
+
+class SessionStorage(Protocol[S]):
+    """What a store needs of the place where sessions are kept; `SessionFiles` says what each verb promises."""
+
+    def read(self, session_id: str) -> S | None:
+        """Return the session as it is now; None when it does not exist."""
+
+    def update(self, session_id: str, change: Callable[[S | None], S | None], *, create: bool = True) -> bool:
+        """Replace the session by what `change` makes of its newest state; return whether it has changed."""
+
+    def delete(self, session_id: str, *, only: S | None = None) -> bool:
+        """Delete the session, if it is in the state `only` where that is given; return whether it was deleted."""
+
+    def exists(self, session_id: str) -> bool:
+        """Return whether the session exists."""
+
+    def scan(self) -> Iterator[Entry[S]]:
+        """Yield every session, in no order, those that cannot be read included."""
+
+
+class SessionStore(Generic[S]):
+    """Sessions of one class in one place.
+
+    Args:
+        storage: where they are kept.
+        session_type: their class.
+        on_error: called with every `SessionStoreError` before it is raised, and with those that a query reports
+            instead of raising; for logs and alerts. What it raises itself is logged and goes no further.
+        now: the clock, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        storage: SessionStorage[S],
+        session_type: type[S],
+        *,
+        on_error: Callable[[SessionStoreError], object] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._storage = storage
+        self._session_type = session_type
+        self._on_error = on_error
+        self._now = now
+
+    def get_session(self, session_id: str) -> S:
+        """Return the session as it is now; an empty one, with `created_at` None, when it does not exist.
+
+        Guarantee: read-fresh. The value is frozen; a later change shows in a later read, not in this value.
+
+        Raises:
+            LockTimeout: another worker held it for longer than `lock_timeout`.
+            SessionDamaged, SessionTooNew, SessionMismatch: what stands in its place cannot be read as this session.
+            ReadFailed: the system refused.
+            StoreMisused: called inside `change`.
+        """
+        session = self._read(check_id(session_id))
+        return self._session_type(session_id) if session is None else session
+
+    def update(self, session_id: str, change: Callable[[S], S]) -> bool:
+        """Replace the session by what `change` makes of its newest state, under its lock.
+
+        This is the one way to write; every verb goes through it.
+        `change` is given the session, an empty one when it does not exist, and returns the session as it is to be;
+        `dataclasses.replace` and `with_message` make one.
+        Returning the session that it was given leaves everything as it is.
+        It runs while the lock is held: it must be quick, and must not call a store.
+
+        Guarantees: no-lost-update, all-or-nothing, durable, nothing-else-changes.
+
+        Returns:
+            Whether the session has changed.
+
+        Raises:
+            LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed, StoreMisused: nothing was written.
+            OutcomeUnknown: the new state stands, and may not outlive a loss of power.
+            TypeError: what `change` returns is no session of this store's class.
+            ValueError: what `change` returns has another id.
+            Exception: whatever `change` raises; nothing was written.
+        """
+
+        def changed(current: S | None) -> S | None:
+            session = self._session_type(session_id) if current is None else current
+            after = change(session)
+            return None if after is session else after
+
+        return self._update(check_id(session_id), changed)
+
+    def delete_session(self, session_id: str) -> bool:
+        """Delete the session and all that is known about it, a damaged one too, since it was asked for by name.
+
+        Its lock file stays, empty: deleting it would let two workers hold a lock each.
+
+        Returns:
+            True when it was deleted; False when it did not exist.
+
+        Raises:
+            LockTimeout, SessionMismatch, WriteFailed, StoreMisused: nothing was deleted.
+            OutcomeUnknown: it is gone, and may be back after a loss of power.
+        """
+        checked = check_id(session_id)
+        with self._reporting():
+            return self._storage.delete(checked)
+
+    def session_exists(self, session_id: str) -> bool:
+        """Return whether the session exists; a damaged one does.
+
+        Raises:
+            SessionMismatch: the file that stands in its place holds a session of another id.
+            ReadFailed: the system refused.
+            StoreMisused: called inside `change`.
+        """
+        checked = check_id(session_id)
+        with self._reporting():
+            return self._storage.exists(checked)
+
+    def invalidate_cache(self, session_id: str | None = None) -> None:
+        """Drop what is cached of one session, or of all. No answer of the store changes by it.
+
+        Guarantee: cache-is-invisible. This store keeps no cache yet, so there is nothing to drop: every read
+        comes from the disk. PraisonAI's method of the same name did not clear all that its reads used (#1785).
+        """
+        if session_id is not None:
+            check_id(session_id)
+
+    def _read(self, session_id: str) -> S | None:
+        with self._reporting():
+            return self._storage.read(session_id)
+
+    def _update(self, session_id: str, change: Callable[[S | None], S | None], *, create: bool = True) -> bool:
+        def stamped(current: S | None) -> S | None:
+            after = change(current)
+            if after is None or after is current:
+                return None
+            self._check(session_id, after)
+            return self._stamped(after)
+
+        with self._reporting():
+            return self._storage.update(session_id, stamped, create=create)
+
+    def _update_existing(self, session_id: str, change: Callable[[S], S]) -> bool:
+        """Do as `_update` does, and return False for a session that does not exist."""
+        return self._update(session_id, lambda current: None if current is None else change(current), create=False)
+
+    def _check(self, session_id: str, after: S) -> None:
+        if type(after) is not self._session_type:
+            raise TypeError(f"change must return {self._session_type.__name__}, not {type(after).__name__}")
+        if after.session_id != session_id:
+            raise ValueError(f"change must not rename the session {session_id!r} to {after.session_id!r}")
+
+    def _stamped(self, session: S) -> S:
+        now = now_as_text(self._now())
+        return dataclasses.replace(session, created_at=session.created_at or now, updated_at=now)
+
+    def _scan(self) -> Iterator[Entry[S]]:
+        with self._reporting():
+            yield from self._storage.scan()
+
+    def _report(self, error: SessionStoreError) -> None:
+        """Tell `on_error` of an error."""
+        if self._on_error is None:
+            return
+        try:
+            self._on_error(error)
+        except Exception:
+            logger.exception("on_error raised while it was told: %s", error)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except SessionStoreError as error:
+            self._report(error)
+            raise
