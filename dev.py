@@ -29,7 +29,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -56,11 +56,11 @@ def main(arguments: list[str]) -> int:
         return 0
     if command == "lock":
         return lock(rest)
-    commands = {
+    commands: dict[str, Callable[[list[str]], list[str]]] = {
         "serve": serve,
         "test": lambda rest: ["-m", "pytest", *rest],
         "build": lambda rest: ["-m", "mkdocs", "build", "--strict", *rest],
-        "update": lambda rest: ["-m", "tests.update", *rest],
+        "update": lambda rest: ["-m", "pytest", "tests/docs", "--update-examples", *rest],
     }
     if command not in commands:
         fail(f"there is no command {command!r}", f"use one of {', '.join(commands)}, lock")

@@ -1,14 +1,12 @@
-"""What the build adds to the site: Mermaid's own file, and boxes in which wide tables scroll."""
+"""What the build adds to the site: Mermaid's own file."""
 
 import hashlib
 import importlib.metadata
-import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
 
 # The official mermaid.min.js of Mermaid 11.16, byte for byte, as the package mermaidx carries it.
 MERMAID_SHA256 = "74d7c46dabca328c2294733910a8aa1ed0c37451776e8d5295da38a2b758fb9b"
@@ -24,10 +22,3 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         )
     files.append(File.generated(config, "assets/mermaid.min.js", abs_src_path=str(path)))
     return files
-
-
-def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put each table into a box that scrolls by keyboard too, so that no page scrolls sideways."""
-    del page, config, files  # named as mkdocs passes them
-    box = '<div class="table-box" role="group" aria-label="Table" tabindex="0">'
-    return re.sub(r"<table(?![^>]*highlighttable)[^>]*>.*?</table>", rf"{box}\g<0></div>", html, flags=re.DOTALL)

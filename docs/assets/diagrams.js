@@ -27,7 +27,12 @@
     return {
       startOnLoad: false, securityLevel: "strict", suppressErrorRendering: true, theme: "base",
       fontFamily: "system-ui, sans-serif",
-      flowchart: natural, sequence: { ...natural, mirrorActors: false }, state: natural, class: natural, er: natural,
+      flowchart: natural, state: natural, class: natural, er: natural,
+      // Narrow enough for four participants beside the navigation.
+      sequence: {
+        ...natural, mirrorActors: false, width: 110, actorMargin: 24, height: 44, messageMargin: 30, boxMargin: 8,
+        diagramMarginX: 8, diagramMarginY: 12, bottomMarginAdj: 12, actorFontSize: 14, messageFontSize: 14, noteFontSize: 14,
+      },
       themeVariables: {
         darkMode: dark, background: c.ground, fontSize: "15px", fontFamily: "system-ui, sans-serif",
         primaryColor: c.box, primaryTextColor: c.text, primaryBorderColor: c.edge,

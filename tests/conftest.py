@@ -1,0 +1,8 @@
+"""The plugins of the test run, each in a module of its own."""
+
+pytest_plugins = [
+    "tests.no_skips",
+    "tests.pageproof.plugin",
+    "tests.docs.proof",
+    "tests.site.fixtures",
+]

@@ -1,0 +1,160 @@
+"""Every page, as readers see it: wide and on a phone, light and dark, loaded directly and reached by clicks.
+
+The normal run loads each page in one of the four views, in turn, and clicks through all pages in one view.
+`FULL_GRID=1` looks at every page in every view both ways; .ci/run sets it.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.site.browser import VIEWS, View, faults_of, launch, reader
+from tests.site.build import DOCS, BuiltSite, page_of, page_sources
+
+FULL_GRID = os.environ.get("FULL_GRID") == "1"
+SOURCES = page_sources()
+
+
+@pytest.fixture(scope="module")  # not longer: while Playwright runs, no other test can run an event loop
+def browser() -> Iterator[Browser]:
+    """Start a browser for the tests of this module."""
+    with sync_playwright() as playwright:
+        started = launch(playwright)
+        yield started
+        started.close()
+
+
+def report(faults: list[str], where: str) -> None:
+    """Fail with everything that is wrong, and with nothing else: where a test stands does not help here."""
+    if faults:
+        pytest.fail("\n  ".join([where, *faults]), pytrace=False)
+
+
+def views_of(number: int) -> tuple[View, ...]:
+    """Return the views in which this page is loaded: all, or one in turn."""
+    return VIEWS if FULL_GRID else (VIEWS[number % len(VIEWS)],)
+
+
+def test_there_is_something_to_look_at(built_site: BuiltSite) -> None:
+    """The site has pages and diagrams, and as many diagrams as the Markdown has fences for them."""
+    fences = sum(len(re.findall(r"^\s*```+ ?\{?\.?mermaid", (DOCS / each).read_text(), re.M)) for each in SOURCES)
+    assert len(built_site.pages) == len(SOURCES) >= 2
+    assert sum(page.diagrams for page in built_site.pages) == fences >= 1
+
+
+@pytest.mark.parametrize(
+    ("source", "view"),
+    [
+        pytest.param(source, view, id=f"{source}-{view}")
+        for number, source in enumerate(SOURCES)
+        for view in views_of(number)
+    ],
+)
+def test_page_loaded_directly(browser: Browser, built_site: BuiltSite, source: str, view: View) -> None:
+    """A page that is loaded directly is whole, fits its window, asks nobody else, and passes axe."""
+    page = page_of(built_site.folder, source)
+    with reader(browser, built_site, view) as it:
+        it.open(page.address)
+        faults = faults_of(it, page.diagrams, accessibility=True)
+    report(faults, f"docs/{source} in {view}:")
+
+
+@pytest.mark.parametrize("view", VIEWS if FULL_GRID else VIEWS[1:2], ids=str)
+def test_pages_reached_by_clicks(browser: Browser, built_site: BuiltSite, view: View) -> None:
+    """A page that is reached by "next" is whole too: instant navigation runs no scripts of the page it goes to."""
+    by_address = {page.address: page for page in built_site.pages}
+    visited: list[str] = []
+    faults: list[str] = []
+    with reader(browser, built_site, view) as it:
+        it.open("")
+        it.page.evaluate("() => { window.loadedOnce = true }")
+        while True:
+            address = it.page.url.removeprefix(built_site.url)
+            page = by_address[address]
+            visited.append(address)
+            found = faults_of(it, page.diagrams, accessibility=FULL_GRID)
+            faults += [f"docs/{page.source} in {view}: {fault}" for fault in found]
+            onward = it.page.locator("a.md-footer__link--next")
+            if not onward.count():
+                break
+            onward.click()
+            title = it.page.locator("article h1")
+            it.page.wait_for_function("before => location.href !== before", arg=built_site.url + address)
+            it.page.wait_for_function(
+                "title => document.querySelector('article h1')?.textContent.startsWith(title)",
+                arg=by_address[it.page.url.removeprefix(built_site.url)].heading,
+            )
+            assert title.count() == 1
+            it.wait_for_diagrams()
+        assert it.page.evaluate("() => window.loadedOnce"), "the clicks loaded pages anew instead of navigating"
+    report(faults, "reached by clicks:")
+    assert sorted(visited) == sorted(by_address), "not every page is reached by next"
+
+
+def test_switching_the_scheme_draws_anew(browser: Browser, built_site: BuiltSite) -> None:
+    """Switching between light and dark draws the diagrams in the colours of the new scheme, and back."""
+    page = next(page for page in built_site.pages if page.diagrams)
+    with reader(browser, built_site, VIEWS[0]) as it:
+        it.open(page.address)
+        text = it.page.locator("article div.mermaid svg text").first
+        colours: list[str] = []
+        for scheme in ("default", "slate", "default"):
+            for _ in range(3):
+                if it.page.locator("body").get_attribute("data-md-color-scheme") == scheme and colours[-1:] != [scheme]:
+                    break
+                it.page.locator("[data-md-component=palette] label:not([hidden])").click()
+            dark = str(scheme == "slate").lower()
+            it.page.wait_for_selector(f"article div.mermaid[data-scheme={dark}]")
+            colours.append(text.evaluate("element => getComputedStyle(element).fill"))
+            report(faults_of(it, page.diagrams, accessibility=True), f"docs/{page.source} in the scheme {scheme}:")
+    assert colours[0] == colours[2] != colours[1]
+
+
+def test_search_finds_a_guarantee(browser: Browser, built_site: BuiltSite) -> None:
+    """The search finds a guarantee by the words of its title."""
+    page = page_of(built_site.folder, "guarantees/read-fresh.md")
+    with reader(browser, built_site, VIEWS[0]) as it:
+        it.open("")
+        it.page.locator("[data-md-component=search-query]").fill(page.heading)
+        first = it.page.locator("a.md-search-result__link").first
+        first.wait_for()
+        assert page.address in (first.get_attribute("href") or "")
+        first.click()
+        it.page.wait_for_url(re.compile(re.escape(page.url)))
+        assert not it.take_complaints()
+
+
+def test_copy_button_copies_exactly_the_block(browser: Browser, built_site: BuiltSite) -> None:
+    """The copy button of a block puts exactly the block's text on the clipboard."""
+    pages = [page for page in built_site.pages if page.code_blocks]
+    looked_at = 0
+    assert pages
+    with reader(browser, built_site, VIEWS[0]) as it:
+        for page in pages if FULL_GRID else pages[:3]:
+            it.open(page.address)
+            buttons = it.page.locator("article button.md-clipboard, article [data-md-type=copy]")
+            assert buttons.count() == len(page.code_blocks), f"docs/{page.source}: not every block has a copy button"
+            for number, block in enumerate(page.code_blocks):
+                it.page.evaluate("() => navigator.clipboard.writeText('nothing was copied')")
+                buttons.nth(number).click()
+                it.page.wait_for_function("async () => await navigator.clipboard.readText() !== 'nothing was copied'")
+                copied = it.page.evaluate("() => navigator.clipboard.readText()")
+                assert copied.rstrip("\n") == block.rstrip("\n"), f"docs/{page.source}: block {number + 1}"
+                looked_at += 1
+            assert not it.take_complaints()
+    assert looked_at >= 1
+
+
+def test_missing_page_leads_on(browser: Browser, built_site: BuiltSite) -> None:
+    """An address that does not exist, at any depth, answers with a page whose links work and which passes axe."""
+    with reader(browser, built_site, VIEWS[0]) as it:
+        it.page.goto(f"{built_site.url}no/such/page/")
+        # The browser itself notes the status 404 on its console; nothing else may be there.
+        faults = [fault for fault in faults_of(it, 0, accessibility=True) if "status of 404" not in fault]
+        report(faults, "the page of a missing address:")
+        assert it.page.locator("article h1").inner_text() == "There is no such page"
+        it.page.locator("article a").first.click()
+        it.page.wait_for_url(built_site.url)
