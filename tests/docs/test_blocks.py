@@ -1,12 +1,24 @@
 """Every code block of every page, the README and the docstrings does what it says."""
 
 from tests.pageproof.plugin import Claims
+from tests.pageproof.rendered import compare_examples, compare_html, compare_markdown
 from tests.pageproof.site import Case
+from tests.site.build import BuiltSite
 
 
 def test_only_the_house_grammar_is_used(pageproof: Claims) -> None:
     """What is in no rule of the grammar would be run by nobody, so it fails with file and line."""
     pageproof.none(pageproof.census.problems)
+
+
+def test_readers_of_the_site_see_exactly_these_blocks(pageproof: Claims, built_site: BuiltSite) -> None:
+    """The code and the diagrams in the built HTML are those that the scan claims, no more and no less."""
+    pageproof.none(compare_html(pageproof.site, built_site.folder))
+
+
+def test_readers_of_the_files_see_exactly_these_blocks(pageproof: Claims) -> None:
+    """The README and the docstrings show the same blocks where code hosts and editors render them."""
+    pageproof.none(compare_markdown(pageproof.site) + compare_examples(pageproof.site))
 
 
 def test_block(case: Case, pageproof: Claims) -> None:

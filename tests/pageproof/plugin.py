@@ -188,5 +188,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line(line)
     for line in proof.verdict:
         terminalreporter.line(line, red=True)
-
-

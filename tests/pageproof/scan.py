@@ -111,15 +111,15 @@ def scan_docstrings(root: Path, path: str) -> Found:
     source = code.split("\n")
     for constant in docstrings(ast.parse(code)):
         lines = str(constant.value).split("\n")
+        held = source[constant.lineno - 1 : constant.end_lineno]
+        same = len(lines) == len(held) and all(line in row for line, row in zip(lines, held, strict=True))
+        if "```" in str(constant.value) and not same:
+            problems.append(Problem(path, constant.lineno, "the text differs from the file: make it a raw docstring"))
+            continue
         margin = min((_indent(line) for line in lines[1:] if line.strip()), default=0)
         lines = [lines[0], *(line[margin:] for line in lines[1:])]
         found, wrong = scan_text(root, path, lines, (constant.lineno - 1, margin))
-        for block in found:
-            held = source[block.first_line - 1 :][: block.text.count("\n")]
-            if block.source == path and [line[block.indent :] for line in held] != block.text.splitlines():
-                wrong.append(Problem(path, block.line, "the text differs from the file: make it a raw docstring"))
-            else:
-                blocks.append(block)
+        blocks += found
         problems += wrong
     return blocks, problems
 
@@ -230,6 +230,9 @@ def _block(
         return None
     indent = len(fence[1])
     text = "".join(row[indent:] + "\n" for row in body)
+    if "\t" in text:
+        problem(at + 1, "a tab in a block: readers would copy spaces")
+        return None
     if "--8<--" not in text:
         return Block(path, line, language, attributes, text, path, line + 1, indent + margin)
     snippet = _SNIPPET.fullmatch(text.rstrip("\n"))
