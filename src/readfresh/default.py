@@ -36,6 +36,10 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 logger = logging.getLogger("readfresh")
 
 
+def _random_id() -> str:
+    return str(uuid.uuid4())
+
+
 class DefaultSessionStore(SessionStore[S]):
     """Chat sessions as JSON files in one directory, shared by any number of threads, processes and store objects.
 
@@ -70,7 +74,7 @@ class DefaultSessionStore(SessionStore[S]):
         *,
         on_error: Callable[[SessionStoreError], object] | None = None,
         now: Callable[[], float] = time.time,
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        new_id: Callable[[], str] = _random_id,
         max_file_bytes: int = MAX_FILE_BYTES,
         disk: Disk | None = None,
     ) -> None:
@@ -94,7 +98,7 @@ class DefaultSessionStore(SessionStore[S]):
 
     def __repr__(self) -> str:
         try:
-            count = sum(1 for _ in self._files.scan())
+            count = self._files.count()
         except SessionStoreError as error:
             return f"<{type(self).__name__} in {self._shown_dir}{os.sep}: {error.cause}>"
         return f"<{type(self).__name__} {count} session{'' if count == 1 else 's'} in {self._shown_dir}{os.sep}>"

@@ -202,11 +202,13 @@ class SessionFiles(Generic[S]):
             StoreMisused, ReadFailed: nothing was written.
         """
         self._refuse_inside_change(None)
-        with self._failing_as(ReadFailed, None):
-            names = self.disk.names(self.directory)
-        for name in names:
-            if name.endswith(SUFFIX) and (entry := self._entry(name)) is not None:
+        for name in self._names():
+            if (entry := self._entry(name)) is not None:
                 yield entry
+
+    def count(self) -> int:
+        """Return how many files of sessions there are, whatever is in them; raises as `scan` does."""
+        return len(self._names())
 
     def raw(self, session_id: str) -> bytes | None:
         """Return the bytes of the session's file, whatever they are; None when there is none. Takes no lock.
@@ -221,6 +223,10 @@ class SessionFiles(Generic[S]):
     def path(self, session_id: str) -> str:
         """Return the path of the session's file."""
         return os.path.join(self.directory, file_name(session_id, self.disk.reserved_names))
+
+    def _names(self) -> list[str]:
+        with self._failing_as(ReadFailed, None):
+            return [name for name in self.disk.names(self.directory) if name.endswith(SUFFIX)]
 
     def _load(self, session_id: str, kind: type[SessionStoreError]) -> S | None:
         path = self.path(session_id)
