@@ -97,10 +97,11 @@ def install() -> None:
     environment = fingerprint(LOCK.read_bytes(), sys.version, sys.base_prefix, str(HERE))
     project = fingerprint((HERE / "pyproject.toml").read_bytes())
     with one_at_a_time():
-        stamp = STAMP.read_text().split() if STAMP.is_file() else []
+        # Without its Python, as after an upgrade of the system's, a stamp says nothing.
+        stamp = STAMP.read_text().split() if STAMP.is_file() and PYTHON.exists() else []
         if stamp == [environment, project]:
             return
-        if stamp[:1] != [environment] or not PYTHON.exists():
+        if stamp[:1] != [environment]:
             print("Installing into .venv (about half a minute) ...", flush=True)
             # From nothing: what an interrupted or older install left cannot be told from what is right.
             remove_venv()
