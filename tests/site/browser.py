@@ -4,21 +4,23 @@ import importlib.resources
 import mimetypes
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Route
+from playwright._impl._driver import compute_driver_executable
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Route, sync_playwright
 
 from tests.site.build import SITE_URL, BuiltSite
 
 HOW_TO_GET_ONE = (
-    "no browser was found: install one (Debian and Ubuntu: sudo apt install chromium; anywhere: "
-    ".venv/bin/playwright install chromium), or name one in BROWSER_PATH"
+    "Debian and Ubuntu: sudo apt install chromium libatomic1; "
+    "anywhere: .venv/bin/playwright install chromium; or name one in BROWSER_PATH"
 )
 DRAWN = "() => [...document.querySelectorAll('article div.mermaid')].every(box => box.dataset.drawn)"
 
@@ -38,8 +40,16 @@ class View:
 VIEWS = (View(1280, "light"), View(1280, "dark"), View(390, "light"), View(390, "dark"))
 
 
+def check_driver() -> None:
+    """See that the program through which Playwright drives a browser runs: it needs a library of the system's."""
+    node, _ = compute_driver_executable()
+    done = subprocess.run([node, "--version"], text=True, capture_output=True)
+    if done.returncode != 0:
+        do_without(f"Playwright's driver does not run ({done.stderr.strip()})")
+
+
 def find_browser(playwright: Playwright) -> str:
-    """Return the path of a browser; without one skip, or fail where REQUIRE_BROWSER=1 says so."""
+    """Return the path of a browser."""
     named = os.environ.get("BROWSER_PATH")
     if named:
         if shutil.which(named) is None:
@@ -49,19 +59,28 @@ def find_browser(playwright: Playwright) -> str:
         path = shutil.which(name)
         if path:
             return path
-    if Path(playwright.chromium.executable_path).exists():
-        return playwright.chromium.executable_path
+    if not Path(playwright.chromium.executable_path).exists():
+        do_without("no browser was found")
+    return playwright.chromium.executable_path
+
+
+def do_without(reason: str) -> NoReturn:
+    """Skip the browser tests, and say how to get what they need; fail where REQUIRE_BROWSER=1 forbids that."""
     if os.environ.get("REQUIRE_BROWSER") == "1":
-        pytest.fail(f"REQUIRE_BROWSER=1, but {HOW_TO_GET_ONE}", pytrace=False)
-    pytest.skip(HOW_TO_GET_ONE)
+        pytest.fail(f"REQUIRE_BROWSER=1, but {reason}. {HOW_TO_GET_ONE}", pytrace=False)
+    pytest.skip(f"{reason}. {HOW_TO_GET_ONE}")
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start the browser that was found."""
-    path = find_browser(playwright)
-    # Chromium's own sandbox refuses to run as root, as in a container; the site is ours and reaches nobody.
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    return playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if as_root else [])
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Start the browser that is found, and stop it again."""
+    check_driver()
+    with sync_playwright() as playwright:
+        path = find_browser(playwright)
+        # Chromium's own sandbox refuses to run as root, as in a container; the site is ours and reaches nobody.
+        as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+        with playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if as_root else []) as browser:
+            yield browser
 
 
 @dataclass

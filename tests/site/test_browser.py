@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.site.browser import VIEWS, View, faults_of, launch, reader
+from tests.site.browser import VIEWS, View, faults_of, launched, reader
 from tests.site.build import DOCS, BuiltSite, page_of, page_sources
 
 FULL_GRID = os.environ.get("FULL_GRID") == "1"
@@ -21,10 +21,8 @@ SOURCES = page_sources()
 @pytest.fixture(scope="module")  # not longer: while Playwright runs, no other test can run an event loop
 def browser() -> Iterator[Browser]:
     """Start a browser for the tests of this module."""
-    with sync_playwright() as playwright:
-        started = launch(playwright)
-        yield started
-        started.close()
+    with launched() as browser:
+        yield browser
 
 
 def report(faults: list[str], where: str) -> None:
