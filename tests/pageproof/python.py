@@ -169,13 +169,13 @@ def _marked(block: Block) -> set[int]:
     """Return the numbers of the block's output lines."""
     marked = set()
     try:
+        ast.parse(block.text)
         for token in tokenize.generate_tokens(io.StringIO(block.text).readline):
             if token.type == tokenize.COMMENT and re.match(r"# ?>", token.string):
                 line = block.first_line + token.start[0] - 1
                 if token.line.strip() != token.string or not token.string.startswith(_MARK):
                     raise BlockFailed(block, "an output stands on a line of its own, after `#>`", line)
                 marked.add(token.start[0])
-        ast.parse(block.text)
     except (SyntaxError, tokenize.TokenError) as error:
         at, message = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (error.args[1][0], error.args[0])
         raise BlockFailed(block, f"SyntaxError: {message}", block.first_line + (at or 1) - 1) from None
