@@ -72,6 +72,10 @@ class SessionMessage:
         put(self, "tool_call_id", optional_text(self.tool_call_id, "tool_call_id"))
         put(self, "extra", _extra(self.extra, self))
 
+    def __deepcopy__(self, _memo: object) -> Self:
+        # A copy that could be changed in place would go into a file unchecked.
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that stands for this message in a file; tool fields only where it has them."""
         data: dict[str, Any] = {
@@ -156,6 +160,9 @@ class SessionSnapshot:
             put(self, "messages", _messages(self.messages))
         put(self, "extra", _extra(self.extra, self))
 
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that stands for this snapshot; PraisonAI 1.7 reads it as a transcript snapshot."""
         data: dict[str, Any] = {
@@ -167,8 +174,9 @@ class SessionSnapshot:
             "metadata": self.metadata,
         }
         if self.messages is not None and "transcript_refs" not in self.extra:
-            transcript = self.extra.get("transcript", EMPTY)
-            data["transcript"] = {**transcript, "messages": [message.to_dict() for message in self.messages]}
+            transcript = self.extra.get("transcript")
+            beside = transcript if isinstance(transcript, Mapping) else EMPTY
+            data["transcript"] = {**beside, "messages": [message.to_dict() for message in self.messages]}
         return {**self.extra, **data}
 
     @classmethod
@@ -245,6 +253,9 @@ class SessionData:
         put(self, "metadata", freeze_mapping(self.metadata, "metadata"))
         put(self, "extra", _extra(self.extra, self))
 
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
     def with_message(self, message: SessionMessage) -> Self:
         """Return this session with one more message at its end."""
         return dataclasses.replace(self, messages=(*self.messages, message))
@@ -257,7 +268,12 @@ class SessionData:
         """Return the newest `max_messages` messages, all of them when it is None, ready for a model.
 
         Never begins between a tool call and its results (see `tail`).
+
+        Raises:
+            ValueError: `max_messages` is less than 1.
         """
+        if max_messages is not None and max_messages < 1:
+            raise ValueError(f"max_messages must be 1 or more, or None, not {max_messages}")
         return [message.for_model() for message in tail(self.messages, max_messages)]
 
     def to_dict(self) -> dict[str, Any]:
@@ -365,7 +381,9 @@ def _starts_of_whole_exchanges(messages: tuple[SessionMessage, ...]) -> list[int
     for index, message in enumerate(messages):
         # A result whose call is nowhere belongs to the message before it: no model takes it as the first one.
         home = index - 1 if message.role == "tool" else index
-        belongs_to.append(max(asked_at.get(message.tool_call_id, home), 0))
+        if message.tool_call_id is not None:
+            home = asked_at.get(message.tool_call_id, home)
+        belongs_to.append(max(home, 0))
         for call in message.tool_calls or ():
             asked_at[call.get("id")] = index
     starts = []
@@ -444,7 +462,8 @@ def _unknown(data: Mapping[str, Any], kind: type) -> Mapping[str, Any]:
 
 def _extra(value: Mapping[str, Any], owner: object) -> FrozenDict:
     extra = freeze_mapping(value, "extra")
-    if clash := extra.keys() & {"schema_version", *_names(type(owner))}:
+    own = {*_names(type(owner))} | ({"schema_version"} if isinstance(owner, SessionData) else set())
+    if clash := extra.keys() & own:
         raise ValueError(f"extra holds {sorted(clash)[0]!r}, which is a field of its own")
     return extra
 
