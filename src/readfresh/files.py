@@ -19,7 +19,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -176,6 +176,8 @@ class SessionFiles(Generic[S]):
                     return False
             self._check_lock(session_id, lock)
             with self._failing_as(WriteFailed, session_id):
+                # What a killed writer left holds the session's messages too.
+                self._remove_litter(self._temporary(session_id))
                 self.disk.unlink(self.path(session_id))
             self._flush_directory(session_id)
             return True
@@ -224,6 +226,10 @@ class SessionFiles(Generic[S]):
         """Return the path of the session's file."""
         return os.path.join(self.directory, file_name(session_id, self.disk.reserved_names))
 
+    def _temporary(self, session_id: str) -> str:
+        # Beside the target: rename is atomic only within one file system.
+        return self.path(session_id) + ".tmp"
+
     def _names(self) -> list[str]:
         with self._failing_as(ReadFailed, None):
             return [name for name in self.disk.names(self.directory) if name.endswith(SUFFIX)]
@@ -242,7 +248,7 @@ class SessionFiles(Generic[S]):
 
     def _bytes(self, path: str, session_id: str, kind: type[SessionStoreError]) -> bytes | None:
         try:
-            with self._failing_as(kind, session_id):
+            with self._failing_as(kind, session_id, path):
                 return self.disk.read(path, self.max_file_bytes)
         except kind as error:
             if isinstance(error.__cause__, NotARegularFile | TooLarge):
@@ -287,10 +293,9 @@ class SessionFiles(Generic[S]):
                 path=path,
                 next_step="Shorten the session, or give the store a larger max_file_bytes.",
             )
-        temporary = path + ".tmp"  # beside the target: rename is atomic only within one file system
+        temporary = self._temporary(session_id)
         with self._failing_as(WriteFailed, session_id):
-            if self.disk.exists(temporary):
-                self.disk.unlink(temporary)
+            self._remove_litter(temporary)
             descriptor = self.disk.create(temporary)
             try:
                 try:
@@ -302,12 +307,15 @@ class SessionFiles(Generic[S]):
                 self._check_lock(session_id, lock)
                 self.disk.replace(temporary, path)
             except BaseException:
-                self._remove_if_there(temporary)
+                with suppress(OSError):  # the error that led here says more; the next writer tries again
+                    self._remove_litter(temporary)
                 raise
         self._flush_directory(session_id)
 
     def _check_lock(self, session_id: str, lock: HeldLock) -> None:
-        if not lock.still_stands():
+        with self._failing_as(WriteFailed, session_id):
+            stands = lock.still_stands()
+        if not stands:
             raise WriteFailed(
                 "its lock file was deleted while it was held",
                 session_id=session_id,
@@ -315,12 +323,9 @@ class SessionFiles(Generic[S]):
                 next_step="Stop whatever deletes lock files, and retry.",
             )
 
-    def _remove_if_there(self, path: str) -> None:
-        try:
-            if self.disk.exists(path):
-                self.disk.unlink(path)
-        except OSError:
-            pass  # the error that led here says more; the next writer tries again
+    def _remove_litter(self, temporary: str) -> None:
+        if self.disk.exists(temporary):
+            self.disk.unlink(temporary)
 
     def _flush_directory(self, session_id: str) -> None:
         if self.durability != "power":
@@ -340,7 +345,7 @@ class SessionFiles(Generic[S]):
 
     def _entry(self, name: str) -> Entry[S] | None:
         path = os.path.join(self.directory, name)
-        session_id = id_of(name) or name
+        session_id = id_of(name, self.disk.reserved_names) or name
         try:
             raw = self._bytes(path, session_id, ReadFailed)
             if raw is None:  # deleted since the directory was listed
@@ -364,7 +369,11 @@ class SessionFiles(Generic[S]):
 
     @contextmanager
     def _locked(self, session_id: str, kind: type[SessionStoreError]) -> Iterator[HeldLock]:
-        """Hold the session's lock; what the block raises is passed on as it is."""
+        """Hold the session's lock; what the block raises is passed on as it is.
+
+        A lock that cannot be released is free all the same once its descriptor is closed or the process ends.
+        What the block did stands, so an error then is `OutcomeUnknown` for a writer.
+        """
         path = self.path(session_id)
         lock = self.disk.lock(path + ".lock", self.lock_timeout)
         try:
@@ -375,20 +384,30 @@ class SessionFiles(Generic[S]):
             raise kind(f"its lock cannot be taken: {error}", session_id=session_id, path=path) from error
         try:
             yield held
-        finally:
+        except BaseException:
+            with suppress(OSError):  # the error that led here says more
+                lock.__exit__(None, None, None)
+            raise
+        try:
             lock.__exit__(None, None, None)
+        except OSError as error:
+            unknown = OutcomeUnknown if kind is WriteFailed else kind
+            raise unknown(f"its lock cannot be released: {error}", session_id=session_id, path=path) from error
 
     def _file_stands(self, session_id: str, kind: type[SessionStoreError]) -> bool:
         with self._failing_as(kind, session_id):
             return self.disk.exists(self.path(session_id))
 
     @contextmanager
-    def _failing_as(self, kind: type[SessionStoreError], session_id: str | None) -> Iterator[None]:
-        """Turn what the operating system refuses into an error that names the session."""
+    def _failing_as(
+        self, kind: type[SessionStoreError], session_id: str | None, path: str | None = None
+    ) -> Iterator[None]:
+        """Turn what the operating system refuses into an error that names the session and its path."""
         try:
             yield
         except OSError as error:
-            path = self.directory if session_id is None else self.path(session_id)
+            if path is None:
+                path = self.directory if session_id is None else self.path(session_id)
             raise kind(str(error), session_id=session_id, path=path) from error
 
     def _refuse_inside_change(self, session_id: str | None) -> None:

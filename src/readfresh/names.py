@@ -52,13 +52,15 @@ def file_name(session_id: str, reserved: frozenset[str] = frozenset()) -> str:
     return stem + SUFFIX
 
 
-def id_of(name: str) -> str | None:
+def id_of(name: str, reserved: frozenset[str] = frozenset()) -> str | None:
     """Return the id that the file `name` is made of; None when the name does not tell (a digest, a foreign name)."""
     stem = name.removesuffix(SUFFIX)
     if not _STEM.fullmatch(stem):
         return None
     raw = re.sub(r"%(..)", lambda found: chr(int(found[1], 16)), stem).encode("latin-1")
     try:
-        return raw.decode()
+        session_id = raw.decode()
     except UnicodeDecodeError:
         return None
+    # ``%41`` decodes to the id "A", which belongs in another file, ``A.json``.
+    return session_id if file_name(session_id, reserved) == name else None
