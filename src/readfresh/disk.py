@@ -67,8 +67,9 @@ class Disk:
 
         Raises:
             TimeoutError: it was not free within `timeout_seconds`, both waits together.
-            OSError: the lock file cannot be opened.
+            OSError: the lock file cannot be opened, or its directory does not exist.
         """
+        os.stat(os.path.dirname(path))  # filelock would create a directory that has vanished, and not a private one
         deadline = time.monotonic() + timeout_seconds
         thread_lock = _thread_lock(path)
         if not thread_lock.lock.acquire(timeout=timeout_seconds):
@@ -127,7 +128,7 @@ class Disk:
         """Return whether anything at all stands at `path`, a dangling link included."""
         try:
             os.lstat(path)
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return False
         return True
 
@@ -176,7 +177,7 @@ class Disk:
         """Create `directory` and its missing parents, all private (0700); return the parents of what was created."""
         missing = []
         path = Path(directory)
-        while not path.exists():
+        while not path.exists() and path != path.parent:  # a drive that is not there is its own parent
             missing.append(path)
             path = path.parent
         for path in reversed(missing):
