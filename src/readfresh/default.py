@@ -21,7 +21,7 @@ from types import EllipsisType
 from typing import Any, cast
 
 from readfresh.disk import Disk
-from readfresh.errors import SessionDamaged, SessionMismatch, SessionStoreError, SessionTooNew
+from readfresh.errors import ReadFailed, SessionDamaged, SessionMismatch, SessionStoreError, SessionTooNew
 from readfresh.files import Durability, Entry, SessionFiles
 from readfresh.model import SessionData, SessionMessage, tail
 from readfresh.names import check_id
@@ -222,6 +222,7 @@ class DefaultSessionStore(SessionStore[S]):
             TypeError, ValueError: a field holds what JSON cannot keep; the message names it, and no lock was taken.
             SessionStoreError: as `update` does.
         """
+        check_id(session_id)
         given = freeze_mapping(fields, "metadata")
         own: dict[str, Any] = {
             name: optional_text(given[name], name) for name in ("agent_id", "agent_name", "user_id") if name in given
@@ -382,7 +383,7 @@ class DefaultSessionStore(SessionStore[S]):
         for session_id in self._ids(limit, **wanted):
             try:
                 session = self.get_session(session_id)
-            except (SessionDamaged, SessionTooNew, SessionMismatch) as error:  # since it was listed
+            except (SessionDamaged, SessionTooNew, SessionMismatch, ReadFailed) as error:  # since it was listed
                 logger.warning("%s", error)
                 continue
             if _matches(session, wanted):
@@ -423,7 +424,10 @@ def _directory(value: object) -> Path:
         raise TypeError(f"session_dir must be a path of text, not of {type(path).__name__}")
     if not path or "\0" in path:
         raise ValueError("session_dir must not be empty or contain NUL")
-    return Path(path).expanduser()
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"session_dir is {path!r}, and there is no such user: {error}") from None
 
 
 def _seconds(value: object, name: str) -> float:

@@ -100,7 +100,8 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             TypeError, ValueError: an argument is wrong, or the index is out of range.
             SessionStoreError: as `update` does; after anything but `OutcomeUnknown` the fork does not exist.
         """
-        _index(from_message_index, "from_message_index")
+        if from_message_index is not None:
+            _index(from_message_index, "from_message_index")
         optional_text(title, "title")
         origin = self._existing(check_id(session_id))
         messages = origin.messages
@@ -472,7 +473,7 @@ def _node(session_id: str, found: ExtendedSessionData | SessionStoreError) -> di
 
 
 def _index(value: object, name: str) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+    if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
 
 

@@ -124,7 +124,8 @@ def verify(store: DefaultSessionStore[Any]) -> tuple[Finding, ...]:
             findings.append(Finding(entry.session_id, entry.status, str(entry.error)))
         elif entry.session is not None:
             data = entry.session.to_dict()
-            children[entry.session_id] = set(data.get("children_ids") or ())
+            listed = data.get("children_ids")  # to a plain store a field like any other, of any type
+            children[entry.session_id] = set(listed) if isinstance(listed, list) else set()
             if isinstance(parent := data.get("parent_id"), str):
                 parents[entry.session_id] = parent
     for child, parent in parents.items():

@@ -105,10 +105,12 @@ class SessionStore(Generic[S]):
         Raises:
             LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed, StoreMisused: nothing was written.
             OutcomeUnknown: the new state stands, and may not outlive a loss of power.
-            TypeError: what `change` returns is no session of this store's class.
+            TypeError: `change` is no function, or what it returns is no session of this store's class.
             ValueError: what `change` returns has another id.
             Exception: whatever `change` raises; nothing was written.
         """
+        if not callable(change):
+            raise TypeError(f"change must be a function, not {type(change).__name__}")
 
         def changed(current: S | None) -> S | None:
             session = self._session_type(session_id) if current is None else current
