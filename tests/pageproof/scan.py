@@ -35,6 +35,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {"json": ("file",), "toml": ("pyproject"
 _FENCE = re.compile(r"( *)(`{3,})(.*)")
 _INFO = re.compile(r"([a-z][a-z0-9+-]*)(?: \{(.+)\})?")
 _ATTRIBUTE = re.compile(r' *([a-z_]+)="([^"]*)"')
+_LOADS = r"^\s*;*-+8<-+"
 _SNIPPET = re.compile(r'--8<-- "([^":]+)"')
 _CONTAINER = re.compile(r"( *)(?:(?:!!!|\?\?\?\+?|===[!+]?) |[-*+] +\S|\d+[.)] +\S|\[\^[^\]]+\]:|: +\S)")
 _DOCSTRING_SECTION = re.compile(r"( *)[A-Z][A-Za-z ]*:$")
@@ -45,7 +46,7 @@ _SMELLS = (
     (re.compile(r"```"), "three backticks that open no fence: a fence stands alone on its line"),
     (re.compile(r"^\s*(>>>|\.\.\.) "), "a doctest prompt: use a py fence"),
     (re.compile(r"^[\s>]*>\s?( {4}|\t)\s*\S"), "indented code in a quote: use a fence outside of the quote"),
-    (re.compile(r"--8<--"), "a snippet outside of a py fence"),
+    (re.compile(_LOADS), "a snippet outside of a py fence"),
     (re.compile(r"^ *\t"), "a tab at the start of a line: indent with spaces"),
     (re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]"), "a character that some tools take for a line end"),
     (re.compile(r"^\ufeff"), "a byte order mark"),
@@ -233,7 +234,7 @@ def _block(
     if "\t" in text:
         problem(at + 1, "a tab in a block: readers would copy spaces")
         return None
-    if "--8<--" not in text:
+    if not re.search(_LOADS, text, re.M):
         return Block(path, line, language, attributes, text, path, line + 1, indent + margin)
     snippet = _SNIPPET.fullmatch(text.rstrip("\n"))
     if language != "py" or not snippet or not (root / snippet[1]).is_file():
