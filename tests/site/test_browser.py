@@ -1,12 +1,14 @@
 """Every page, as readers see it: wide and on a phone, light and dark, loaded directly and reached by clicks.
 
-The normal run loads each page in one of the four views, in turn, and clicks through all pages in one view.
+The normal run clicks through all pages in two opposite views, and loads every fourth page directly, in one view each.
 `FULL_GRID=1` looks at every page in every view both ways; .ci/run sets it.
 """
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -32,8 +34,11 @@ def report(faults: list[str], where: str) -> None:
 
 
 def views_of(number: int) -> tuple[View, ...]:
-    """Return the views in which this page is loaded: all, or one in turn."""
-    return VIEWS if FULL_GRID else (VIEWS[number % len(VIEWS)],)
+    """Return the views in which this page is loaded directly: all, or for every fourth page one in turn."""
+    if FULL_GRID:
+        return VIEWS
+    turn, rest = divmod(number, 4)
+    return (VIEWS[turn % len(VIEWS)],) if rest == 0 else ()
 
 
 def test_there_is_something_to_look_at(built_site: BuiltSite) -> None:
@@ -60,7 +65,7 @@ def test_page_loaded_directly(browser: Browser, built_site: BuiltSite, source: s
     report(faults, f"docs/{source} in {view}:")
 
 
-@pytest.mark.parametrize("view", VIEWS if FULL_GRID else VIEWS[1:2], ids=str)
+@pytest.mark.parametrize("view", VIEWS if FULL_GRID else (VIEWS[0], VIEWS[3]), ids=str)
 def test_pages_reached_by_clicks(browser: Browser, built_site: BuiltSite, view: View) -> None:
     """A page that is reached by "next" is whole too: instant navigation runs no scripts of the page it goes to."""
     by_address = {page.address: page for page in built_site.pages}
@@ -73,7 +78,7 @@ def test_pages_reached_by_clicks(browser: Browser, built_site: BuiltSite, view: 
             address = it.page.url.removeprefix(built_site.url)
             page = by_address[address]
             visited.append(address)
-            found = faults_of(it, page.diagrams, accessibility=FULL_GRID)
+            found = faults_of(it, page.diagrams, accessibility=True)
             faults += [f"docs/{page.source} in {view}: {fault}" for fault in found]
             onward = it.page.locator("a.md-footer__link--next")
             if not onward.count():
@@ -105,7 +110,7 @@ def test_switching_the_scheme_draws_anew(browser: Browser, built_site: BuiltSite
                     break
                 it.page.locator("[data-md-component=palette] label:not([hidden])").click()
             dark = str(scheme == "slate").lower()
-            it.page.wait_for_selector(f"article div.mermaid[data-scheme={dark}]")
+            it.page.wait_for_selector(f"article div.mermaid[data-scheme={dark}]", state="attached")
             colours.append(text.evaluate("element => getComputedStyle(element).fill"))
             report(faults_of(it, page.diagrams, accessibility=True), f"docs/{page.source} in the scheme {scheme}:")
     assert colours[0] == colours[2] != colours[1]
@@ -117,10 +122,12 @@ def test_search_finds_a_guarantee(browser: Browser, built_site: BuiltSite) -> No
     with reader(browser, built_site, VIEWS[0]) as it:
         it.open("")
         it.page.locator("[data-md-component=search-query]").fill(page.heading)
-        first = it.page.locator("a.md-search-result__link").first
-        first.wait_for()
-        assert page.address in (first.get_attribute("href") or "")
-        first.click()
+        results = it.page.locator("a.md-search-result__link")
+        results.first.wait_for()
+        addresses = [str(each.get_attribute("href")) for each in results.all()[:3]]
+        ours = [number for number, address in enumerate(addresses) if page.address in address]
+        assert ours, f"not among the first three: {addresses}"
+        results.nth(ours[0]).click()
         it.page.wait_for_url(re.compile(re.escape(page.url)))
         assert not it.take_complaints()
 
@@ -144,6 +151,40 @@ def test_copy_button_copies_exactly_the_block(browser: Browser, built_site: Buil
                 looked_at += 1
             assert not it.take_complaints()
     assert looked_at >= 1
+
+
+FAULTS = {
+    "<style>.mermaid > svg { width: 9px !important; min-width: 0 !important }</style>": "a drawing of 9 x",
+    '<img alt="x" src="https://cdn.example/x.png">': "https://cdn.example/x.png, which is off the site",
+    '<div style="width: 2000px">wide</div>': "scrolls sideways",
+    "<script>throw new Error('thrown')</script>": "script error: thrown",
+    "<script>console.error('said')</script>": "console error: said",
+    '<p style="color: #aaa; background: #fff">pale</p>': "axe: color-contrast",
+    "<button></button>": "axe: button-name",
+}
+
+
+def test_checks_can_fail(browser: Browser, built_site: BuiltSite, tmp_path: Path) -> None:
+    """Each check finds the fault that it is for: a page with all of these shows them all, and a broken diagram too."""
+    page = next(page for page in built_site.pages if page.diagrams == 1)
+    spoiled = tmp_path / "site"
+    shutil.copytree(built_site.folder, spoiled, copy_function=os.link)
+    html = page.file.read_text("utf-8")
+
+    def faults_with(changed: str) -> list[str]:
+        assert changed != html
+        (spoiled / page.address / "index.html").unlink()  # the link, so that the site of the other tests stays
+        (spoiled / page.address / "index.html").write_text(changed, "utf-8")
+        with reader(browser, BuiltSite(spoiled, ""), VIEWS[0]) as it:
+            it.open(page.address)
+            return faults_of(it, page.diagrams, accessibility=True)
+
+    found = faults_with(html.replace("</article>", "".join(FAULTS) + "</article>"))
+    for expected in FAULTS.values():
+        assert any(expected in fault for fault in found), f"{expected!r} is not among {found}"
+    found = faults_with(re.sub(r'(<div class="mermaid">\w+)', r"\1 ]]oops", html))
+    assert "1 diagrams, 0 drawings" in found
+    assert any(fault.startswith("console error: This diagram cannot be drawn") for fault in found), found
 
 
 def test_missing_page_leads_on(browser: Browser, built_site: BuiltSite) -> None:
