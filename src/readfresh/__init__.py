@@ -13,9 +13,10 @@ Read the source in this order; a module imports only what stands above it.
 - `protocols`: what a caller may rely on
 - `default`: chat verbs
 - `hierarchical`: forks, snapshots and trees
-- `rescue`: the way out of a damaged file
+- `damage`: the way out of a damaged file, and the inspection of a directory
 """
 
+from readfresh.damage import Finding, Rescued, rescue, verify
 from readfresh.default import DefaultSessionStore, default_session_dir, get_default_session_store
 from readfresh.errors import (
     LockTimeout,
@@ -33,7 +34,6 @@ from readfresh.errors import (
 from readfresh.hierarchical import HierarchicalSessionStore, get_hierarchical_session_store
 from readfresh.model import ExtendedSessionData, SessionData, SessionMessage, SessionSnapshot
 from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
-from readfresh.rescue import Finding, Rescued, rescue, verify
 
 __version__ = "0.1.0"
 
