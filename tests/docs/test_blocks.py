@@ -1,5 +1,6 @@
 """Every code block of every page, the README and the docstrings does what it says."""
 
+from tests.pageproof.lint import lint
 from tests.pageproof.plugin import Claims
 from tests.pageproof.rendered import compare_examples, compare_html, compare_markdown
 from tests.pageproof.site import Case
@@ -19,6 +20,11 @@ def test_readers_of_the_site_see_exactly_these_blocks(pageproof: Claims, built_s
 def test_readers_of_the_files_see_exactly_these_blocks(pageproof: Claims) -> None:
     """The README and the docstrings show the same blocks where code hosts and editors render them."""
     pageproof.none(compare_markdown(pageproof.site) + compare_examples(pageproof.site))
+
+
+def test_programs_are_clean(pageproof: Claims) -> None:
+    """Ruff finds no unused import, no undefined name and no likely bug in what readers copy."""
+    pageproof.none(lint(pageproof.site))
 
 
 def test_block(case: Case, pageproof: Claims) -> None:

@@ -9,6 +9,7 @@ python    run a block in this process, with the round trip of its output
 process   run scripts and consoles as real processes
 diagram   draw and lint Mermaid
 play      run a case and compare
+lint      lint every program with ruff
 rendered  compare the scan with the HTML that readers see
 ledger    know which blocks were verified
 update    write outputs back into the pages

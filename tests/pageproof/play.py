@@ -151,6 +151,11 @@ _AnyTag.add_multi_constructor("!", _untagged)
 _AnyTag.add_multi_constructor("tag:yaml.org,2002:python/", _untagged)
 
 
+def read_yaml(text: str) -> Any:
+    """Return what a YAML text holds, whatever tags it uses."""
+    return yaml.load(text, _AnyTag)
+
+
 def _check_settings(site: Site, block: Block) -> None:
     """Hold the block against the real file: each value it shows is there, and equal."""
     key = block.get("pyproject")
@@ -158,9 +163,7 @@ def _check_settings(site: Site, block: Block) -> None:
     file = inside(site.root, name, block)
     if not file.is_file():
         raise BlockFailed(block, f"there is no {name}")
-    read: Callable[[str], Any] = tomllib.loads
-    if block.language == "yaml":
-        read = lambda text: yaml.load(text, _AnyTag)  # noqa: E731
+    read: Callable[[str], Any] = read_yaml if block.language == "yaml" else tomllib.loads
     try:
         shown, real = read(block.text), read(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, yaml.YAMLError) as error:

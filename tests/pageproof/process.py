@@ -16,7 +16,7 @@ from .failure import BlockFailed, inside
 from .scan import Block
 
 SECONDS = 60
-_KEPT = ("PYTHONPATH", "VIRTUAL_ENV", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START")
+_KEPT = ("VIRTUAL_ENV", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START")
 _PROMPT = "$ "
 _DONE = "\x1e"
 
@@ -31,7 +31,9 @@ def environment(base: Path) -> dict[str, str]:
         (binaries / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
         (binaries / name).chmod(0o755)
     path = os.pathsep.join([str(binaries), sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+    modules = [str(Path(entry).resolve()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     return {
+        **({"PYTHONPATH": os.pathsep.join(modules)} if modules else {}),
         **{name: os.environ[name] for name in _KEPT if name in os.environ},
         "PATH": path,
         "HOME": str(home),
