@@ -4,5 +4,6 @@ pytest_plugins = [
     "tests.no_skips",
     "tests.pageproof.plugin",
     "tests.docs.proof",
+    "tests.sabotage.plugin",
     "tests.site.fixtures",
 ]
