@@ -9,4 +9,4 @@ ROOT = Path(__file__).parent.parent.parent
 
 def pytest_pageproof_site() -> Site:
     """Every block of every page, with readfresh imported anew for each case."""
-    return Site(root=ROOT, fresh=("readfresh",), unrun_budget=0)
+    return Site(root=ROOT, pages=("docs/**/*.md", "*.md"), fresh=("readfresh",), unrun_budget=0)

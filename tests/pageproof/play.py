@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +68,8 @@ def _play(site: Site, case: Case, folder: Path, env: dict[str, str]) -> dict[Blo
             process.write_file(block, folder)
             actual[block] = block.text
         elif block.language == "py":
-            session.run(block)
+            with _alarm():
+                session.run(block)
             # A function of this block may print when a later block calls it: compared when all have run.
             actual[block] = block.text
         elif block.language == "console":
@@ -100,9 +102,6 @@ def _reader(site: Site, folder: Path, env: Mapping[str, str]) -> Iterator[None]:
     def fresh(name: str) -> bool:
         return any(name == package or name.startswith(package + ".") for package in site.fresh)
 
-    def expired(_signal: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"still running after {process.SECONDS} seconds")
-
     def left(status: int) -> None:
         raise SystemExit(f"os._exit({status}) would have ended the run without a word")
 
@@ -111,8 +110,6 @@ def _reader(site: Site, folder: Path, env: Mapping[str, str]) -> Iterator[None]:
         del sys.modules[name]
     here = Path.cwd()
     os.chdir(folder)
-    alarm = signal.signal(signal.SIGALRM, expired)
-    signal.setitimer(signal.ITIMER_REAL, 2 * process.SECONDS)
     try:
         with (
             patch.dict(os.environ, env, clear=True),
@@ -120,18 +117,34 @@ def _reader(site: Site, folder: Path, env: Mapping[str, str]) -> Iterator[None]:
             patch.object(os, "_exit", left),
             # A test runner's own handlers would hide what a reader sees on stderr.
             patch.object(logging.getLogger(), "handlers", []),
+            patch.object(threading, "excepthook", threading.__excepthook__),
+            patch.object(sys, "unraisablehook", sys.__unraisablehook__),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("error")
             yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, alarm)
         os.chdir(here)
         for name, module in list(sys.modules.items()):
             if fresh(name) or str(getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
                 del sys.modules[name]
         sys.modules.update(kept)
+
+
+@contextmanager
+def _alarm() -> Iterator[None]:
+    """Raise TimeoutError in a block that does not end."""
+
+    def expired(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"still running after {process.SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, expired)
+    signal.setitimer(signal.ITIMER_REAL, process.SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class _AnyTag(yaml.SafeLoader):  # type: ignore[misc]

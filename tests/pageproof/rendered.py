@@ -18,7 +18,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from pytest_examples import find_examples
 
-from .scan import Block, Problem, docstrings
+from .scan import Problem, docstrings
 from .site import Site
 
 _NOT_OURS = {"doc-signature", "mkdocstrings-source", "linenos"}
@@ -99,8 +99,7 @@ def compare_html(site: Site, built: Path) -> list[Problem]:
         if "<article" not in html:
             problems.append(Problem(path, 1, "the built page has no article: nothing to compare"))
         generated = bool(re.search(r"^::: ", (site.root / path).read_text("utf-8"), re.M))
-        blocks = [block for block in site.census.blocks if block.path == path]
-        problems += _compare(path, blocks, shown(html), of_docstrings if generated else set())
+        problems += _compare(site, path, shown(html), of_docstrings if generated else set())
     if not files:
         problems.append(Problem(site.docs, 1, "no page was compared"))
     return problems
@@ -110,12 +109,11 @@ def compare_markdown(site: Site) -> list[Problem]:
     """Compare the other pages and the docstrings with what markdown-it-py sees in them."""
     problems: list[Problem] = []
     for path in sorted(set(site.paths(site.pages)) - set(_html_pages(site))):
-        blocks = [block for block in site.census.blocks if block.path == path]
-        problems += _compare(path, blocks, _seen((site.root / path).read_text("utf-8")))
+        problems += _compare(site, path, _seen((site.root / path).read_text("utf-8")))
     for path in site.paths(site.sources):
         tree = ast.parse((site.root / path).read_text("utf-8"))
         texts = [text for string in docstrings(tree) for text in _seen(_without_sections(str(string.value)))]
-        problems += _compare(path, [block for block in site.census.blocks if block.path == path], texts)
+        problems += _compare(site, path, texts)
     return problems
 
 
@@ -154,17 +152,25 @@ def _plain(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
-def _compare(path: str, blocks: list[Block], texts: Iterable[str], also: set[str] | None = None) -> list[Problem]:
+def _compare(site: Site, path: str, texts: Iterable[str], also: set[str] | None = None) -> list[Problem]:
+    blocks = [block for block in site.census.blocks if block.path == path]
     claimed = Counter(_plain(block.text) for block in blocks)
     seen = Counter(_plain(text) for text in texts)
     problems = [
-        Problem(path, 1, f"seen {count} times more by a reader than by the scan:\n{text}")
+        Problem(path, _line(site.root / path, text), f"seen {count} times more by a reader than by the scan:\n{text}")
         for text, count in (seen - claimed).items()
         if text not in (also or ())
     ]
     lines = {_plain(block.text): block.line for block in blocks}
     problems += [Problem(path, lines[text], "scanned, but no reader sees it as a block") for text in claimed - seen]
     return problems
+
+
+def _line(page: Path, text: str) -> int:
+    """Return the line on which the text begins; 1 where the page does not hold it as it is."""
+    first = text.partition("\n")[0].strip()
+    lines = enumerate(page.read_text("utf-8").splitlines(), 1)
+    return next((number for number, line in lines if first and first in line), 1)
 
 
 def _seen(markdown: str) -> list[str]:

@@ -290,7 +290,8 @@ def test_the_readme_is_read_as_code_hosts_read_it(tmp_path: Path) -> None:
     assert compare_markdown(Site(root=tmp_path)) == []
     # A code host ends the list here, where Python-Markdown does not: the fence would be indented code.
     (tmp_path / "README.md").write_text("!!! note\n\n    ```py\n    x = 2\n    ```\n")
-    assert [problem.message[:4] for problem in compare_markdown(Site(root=tmp_path))] == ["seen", "scan"]
+    found = [(problem.line, problem.message[:4]) for problem in compare_markdown(Site(root=tmp_path))]
+    assert found == [(3, "seen"), (3, "scan")]
 
 
 def test_lines_of_a_docstring_are_those_of_its_file(tmp_path: Path) -> None:

@@ -252,6 +252,11 @@ RED = {
     "a write": ("1: wrote to stdout", "'''py\nimport sys\nsys.stdout.write('x')\n'''"),
     "a warning on stderr": ("1: wrote to stderr", "'''py\nimport sys\nprint(1, file=sys.stderr)\n'''"),
     "a log record": ("1: wrote to stderr", "'''py\nimport logging\nlogging.getLogger('x').warning('x')\n'''"),
+    "an exception in a thread": (
+        "1: wrote to stderr",
+        "'''py\nfrom threading import Thread\nt = Thread(target=int, args=('x',))\nt.start()\nt.join()\n'''",
+    ),
+    "a file that is not closed": ("1: wrote to stderr", "'''py\nopen('a', 'w').write('x')\n'''"),
     "a warning": ("3: raised UserWarning", "'''py\nimport warnings\nwarnings.warn('x')\n'''"),
     "an end that no line can show": ("2: raised ValueError", "'''py\nprint(1, end='')\n'''"),
     "an exception": ("3: raised ZeroDivisionError", "'''py\nx = 0\n1 / x\nx = 2\n'''"),
