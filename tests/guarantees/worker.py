@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,6 +79,17 @@ class Worker:
             pytest.fail(f"the worker stopped: {answer}")
         return answer["returned"]
 
+    def die(self, kind: type, folder: Path, verb: str, *args: Any, at: str, **options: Any) -> None:
+        """Let a fork of it call a method, and kill that with SIGKILL before a verb of the disk is done.
+
+        With `at` "returned" it is killed when the method has returned, before it does anything else.
+        """
+        order = {"kind": kind.__name__, "folder": str(folder), "verb": verb, "args": args}
+        self._tell({**order, "stop": at, "options": options, "die": True})
+        status = self.result()
+        if status != -signal.SIGKILL:
+            pytest.fail(f"{verb} ended with {status} and was not killed at {at}")
+
     def kill(self) -> None:
         """Kill it with SIGKILL: it runs nothing any more, and the system takes its locks back."""
         self._process.kill()
@@ -116,33 +128,63 @@ class Raised(Exception):
         self.name = name
 
 
-def _serve() -> None:
-    """Do what the handle tells, until it closes the pipe."""
-    stores: dict[str, Any] = {}
-    stop = ""
+class _Server:
+    """What runs in the process: it does what the handle tells, until that closes the pipe."""
 
-    def say(**answer: object) -> None:
-        print(json.dumps(answer, default=_plain), flush=True)
+    def __init__(self) -> None:
+        self._stores: dict[str, Any] = {}
+        self._stop = ""
+        self._dying = False
 
-    def watch(verb: str, _file: str) -> None:
-        nonlocal stop
-        if verb == stop:
-            stop = ""
-            say(stopped=verb)
-            sys.stdin.readline()
+    def serve(self) -> None:
+        """Take orders."""
+        while line := sys.stdin.readline():
+            order = json.loads(line)
+            store = self._store(order)
+            self._stop = order["stop"]
+            if order.get("die"):
+                self._call_and_die(store, order)
+            else:
+                self._call(store, order)
+            self._stop = ""
 
-    while line := sys.stdin.readline():
-        order = json.loads(line)
-        which = json.dumps([order["kind"], order["folder"], order["options"]])
-        if which not in stores:
-            kind: Callable[..., Any] = getattr(readfresh, order["kind"])
-            stores[which] = kind(order["folder"], disk=WatchedDisk(watch), **order["options"])
-        stop = order["stop"]
+    def _call(self, store: Any, order: dict[str, Any]) -> None:
         try:
-            say(returned=getattr(stores[which], order["verb"])(*order["args"]))
+            self._say(returned=getattr(store, order["verb"])(*order["args"]))
         except Exception as error:
-            say(raised=type(error).__name__, text=str(error))
-        stop = ""
+            self._say(raised=type(error).__name__, text=str(error))
+
+    def _call_and_die(self, store: Any, order: dict[str, Any]) -> None:
+        child = os.fork()
+        if child == 0:
+            self._dying = True
+            status = 1
+            try:
+                getattr(store, order["verb"])(*order["args"])
+                self._watch("returned", "")
+                status = 0
+            finally:
+                os._exit(status)
+        self._say(returned=os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    def _store(self, order: dict[str, Any]) -> Any:
+        which = json.dumps([order["kind"], order["folder"], order["options"]])
+        if which not in self._stores:
+            kind: Callable[..., Any] = getattr(readfresh, order["kind"])
+            self._stores[which] = kind(order["folder"], disk=WatchedDisk(self._watch), **order["options"])
+        return self._stores[which]
+
+    def _watch(self, verb: str, _file: str) -> None:
+        if verb != self._stop:
+            return
+        if self._dying:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._stop = ""
+        self._say(stopped=verb)
+        sys.stdin.readline()
+
+    def _say(self, **answer: object) -> None:
+        print(json.dumps(answer, default=_plain), flush=True)
 
 
 def _plain(value: Any) -> Any:
@@ -150,4 +192,4 @@ def _plain(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    _serve()
+    _Server().serve()

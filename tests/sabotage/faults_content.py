@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.sabotage.fault import Fault
-
-
-def put(owner: object, **replacements: object) -> None:
-    """Put something else in the place of attributes; assigning them would fight the type checker each time."""
-    for name, replacement in replacements.items():
-        setattr(owner, name, replacement)
+from tests.sabotage.fault import Fault, put
 
 
 def unknown_fields_dropped() -> None:
@@ -96,6 +91,91 @@ def unchanged_session_written_back() -> None:
     put(DefaultSessionStore, update=update)
 
 
+def damaged_is_reset() -> None:
+    """Take a damaged file for a session that does not exist, as PraisonAI did before #1745's review."""
+    _damaged_is_absent()
+
+
+def damaged_is_moved_aside() -> None:
+    """Rename a damaged file and start afresh, as PraisonAI 1.7.17 does."""
+    _damaged_is_absent(lambda path: os.replace(path, path + ".corrupt"))
+
+
+def _damaged_is_absent(first: Callable[[str], None] = lambda _path: None) -> None:
+    from readfresh import SessionDamaged
+    from readfresh.files import SessionFiles
+
+    complete = SessionFiles._load
+
+    def load(self: Any, session_id: str, kind: Any) -> Any:
+        try:
+            return complete(self, session_id, kind)
+        except SessionDamaged:
+            first(self.path(session_id))
+            return None
+
+    put(SessionFiles, _load=load)
+
+
+def damaged_reads_as_empty() -> None:
+    """Refuse to write to a damaged session, and read it as an empty one."""
+    from readfresh import SessionDamaged
+    from readfresh.files import SessionFiles
+
+    complete = SessionFiles.read
+
+    def read(self: Any, session_id: str) -> Any:
+        try:
+            return complete(self, session_id)
+        except SessionDamaged:
+            return None
+
+    put(SessionFiles, read=read)
+
+
+def damaged_is_not_listed() -> None:
+    """Leave out of every listing what cannot be read."""
+    from readfresh.files import SessionFiles
+
+    complete = SessionFiles.scan
+
+    def scan(self: Any) -> Any:
+        return (entry for entry in complete(self) if entry.status != "damaged")
+
+    put(SessionFiles, scan=scan)
+
+
+def damaged_messages_are_skipped() -> None:
+    """Read the messages that can be read, and say nothing of the others."""
+    from readfresh import model
+
+    complete = model._each
+
+    def each(values: Any, name: str, make: Any) -> Any:
+        for value in values if isinstance(values, list) else ():
+            try:
+                yield from complete([value], name, make)
+            except (TypeError, ValueError):
+                continue
+
+    put(model, _each=each)
+
+
+def json_is_read_loosely() -> None:
+    """Let the last of two equal keys win, and NaN through, as `json.loads` does by itself."""
+    from readfresh import codec
+
+    put(codec, _object=dict, _constant=float)
+
+
+def links_are_followed() -> None:
+    """Read whatever stands in a session's place."""
+    from readfresh.disk import Disk
+
+    complete = Disk.read
+    put(Disk, read=lambda self, path, max_bytes: complete(self, os.path.realpath(path), max_bytes))
+
+
 FAULTS: dict[str, Fault] = {
     "unknown-fields-dropped": Fault(
         unknown_fields_dropped, ("nothing-else-changes",), "fields that a class does not have are dropped on reading"
@@ -117,5 +197,20 @@ FAULTS: dict[str, Fault] = {
     ),
     "unchanged-is-written": Fault(
         unchanged_session_written_back, ("nothing-else-changes",), "a change that changes nothing rewrites the file"
+    ),
+    "damaged-is-reset": Fault(
+        damaged_is_reset, ("damage-is-kept",), "a damaged file is read as empty and overwritten by the next write"
+    ),
+    "damaged-is-moved": Fault(
+        damaged_is_moved_aside, ("damage-is-kept",), "a damaged file is renamed, and the session starts afresh"
+    ),
+    "damaged-reads-as-empty": Fault(damaged_reads_as_empty, ("damage-is-kept",), "a damaged session reads as empty"),
+    "damaged-is-not-listed": Fault(damaged_is_not_listed, ("damage-is-kept",), "a listing leaves out damaged sessions"),
+    "damaged-messages-skipped": Fault(
+        damaged_messages_are_skipped, ("damage-is-kept",), "messages that cannot be read are skipped in silence"
+    ),
+    "json-read-loosely": Fault(json_is_read_loosely, ("damage-is-kept",), "duplicate keys and NaN are read"),
+    "links-followed": Fault(
+        links_are_followed, ("damage-is-kept",), "a symbolic link in a session's place is read, and replaced by writes"
     ),
 }

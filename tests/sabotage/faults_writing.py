@@ -231,6 +231,14 @@ def listing_kept() -> None:
     put(SessionFiles, scan=scan)
 
 
+def read_without_the_lock() -> None:
+    """Read the file whoever is writing."""
+    from readfresh.errors import ReadFailed
+    from readfresh.files import SessionFiles
+
+    put(SessionFiles, read=lambda self, session_id: self._load(session_id, ReadFailed))
+
+
 def written_in_place() -> None:
     """Open the session's own file for writing."""
     from readfresh.disk import Disk
@@ -555,6 +563,7 @@ FAULTS = {
         second_cache_in_the_hierarchical_store, ("read-fresh",), "a subclass has a cache that nothing clears"
     ),
     "listing-kept": Fault(listing_kept, ("read-fresh",), "queries keep the list of sessions they saw first"),
+    "read-without-the-lock": Fault(read_without_the_lock, ("read-fresh",), "a read does not wait for a writer"),
     "written-in-place": Fault(written_in_place, ("all-or-nothing", "durable"), "the file itself is overwritten"),
     "changed-in-two-steps": Fault(changed_in_two_steps, ("all-or-nothing",), "one change is two renames"),
     "temporary-file-in-the-way": Fault(
