@@ -54,26 +54,23 @@ def play(site: Site, case: Case, *, rewrite: bool = False, prepare: Prepare | No
 def _play(site: Site, case: Case, folder: Path, env: dict[str, str]) -> dict[Block, str]:
     session = Session()
     actual: dict[Block, str] = {}
-    output: str | None = None  # what the script above printed, until a text block shows it
+    output = ""  # what the script above printed, until a text block shows it
     script: Block | None = None
     for block in case.blocks:
         if output and block.language != "text":
             break
+        actual[block] = block.text
         if block.language == "text":
-            actual[block], output = output or "", None
+            actual[block], output = output, ""
         elif block.get("run") == "script":
             script, output = block, process.run_script(block, folder, env)
-            actual[block] = block.text
         elif block.get("run") == "file":
             process.write_file(block, folder)
-            actual[block] = block.text
         elif block.language == "py":
             with _alarm():
-                session.run(block)
-            # A function of this block may print when a later block calls it: compared when all have run.
-            actual[block] = block.text
+                session.run(block)  # compared below: its functions may print when a later block calls them
         elif block.language == "console":
-            actual[block] = process.run_console(block, folder, env, failures=False)
+            actual[block] = process.run_console(block, folder, env)
         elif block.language == "json":
             file = inside(folder, block.attributes["file"], block)
             if not file.is_file():
@@ -81,10 +78,8 @@ def _play(site: Site, case: Case, folder: Path, env: dict[str, str]) -> dict[Blo
             actual[block] = file.read_bytes().decode()
         elif block.language == "mermaid":
             diagram.check(block)
-            actual[block] = block.text
         else:
             _check_settings(site, block)
-            actual[block] = block.text
     if output and script:
         raise BlockFailed(script, f'printed what no text {{title="Output"}} block below it shows:\n{output}')
     return actual | {block: session.actual(block) for block in session.blocks}

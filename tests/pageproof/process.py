@@ -70,11 +70,11 @@ def write_file(block: Block, folder: Path) -> str:
     return title
 
 
-def run_console(block: Block, folder: Path, env: Mapping[str, str], failures: bool) -> str:
+def run_console(block: Block, folder: Path, env: Mapping[str, str]) -> str:
     """Run the commands in one shell and return the block as a terminal would show it.
 
     The shell stops at a command that fails; the commands below it go on in a new one, in the same folder.
-    Unless `failures`, a failure that the page does not announce with ``[exit N]`` fails the block.
+    A failure that the page does not announce with ``[exit N]`` fails the block.
     """
     commands = _commands(block)
     shown: list[str] = []
@@ -88,7 +88,7 @@ def run_console(block: Block, folder: Path, env: Mapping[str, str], failures: bo
         ran = commands[start : start + len(outputs) - (0 if code else 1)]
         for index, ((line, command, announced), output) in enumerate(zip(ran, outputs, strict=False)):
             ended = f"[exit {code}]\n" if code and index == len(outputs) - 1 else ""
-            if ended and not announced and not failures:
+            if ended and not announced:
                 raise BlockFailed(block, f"ended with {code}: {command}\n{output}", line)
             output += "\n" if output and not output.endswith("\n") else ""
             shown.append(f"{_PROMPT}{command}\n{output}{ended}")
@@ -124,7 +124,7 @@ def _run(
     # POSIX looks the program up in the new environment's PATH; a session of its own can be ended with its children.
     process = subprocess.Popen(
         command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, text=True,
-        encoding="utf-8", start_new_session=True,
+        encoding="utf-8", errors="backslashreplace", start_new_session=True,
     )  # fmt: skip
     try:
         out, err = process.communicate(timeout=SECONDS)

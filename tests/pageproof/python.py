@@ -1,7 +1,7 @@
 """Run a `py` block in this process, and write its output back below the prints that made it.
 
-The round trip: every ``#>`` line is taken out, the block is run, the output is put back, and the result has to be
-the page. So an output below something that is no print, or below a print that never ran, is a difference.
+The round trip: the block is run, every ``#>`` line is taken out, the output is put in, and the result has to be the
+page. So an output below something that is no print, or below a print that never ran, is a difference.
 
 pytest-examples evaluates the block and records its prints. Ours are: one module for all blocks of a session, names and
 line numbers of the page in every frame, and the place of the output (pytest-examples 0.0.18 knows no `finally`,
@@ -44,8 +44,10 @@ class Session:
 
     def run(self, block: Block) -> None:
         """Run the block to its end, or to the exception that it names."""
-        tree, text = _parse(block)
-        loader = _Loader(self.module, compile("\n" * (block.first_line - 1) + text, _frame_name(block), "exec"))
+        tree = _parse(block)
+        _marked(block)
+        padded = "\n" * (block.first_line - 1) + block.text  # so that each frame has the page's line numbers
+        loader = _Loader(self.module, compile(padded, _frame_name(block), "exec", dont_inherit=True))
         out, err = io.StringIO(), io.StringIO()
         raised: BaseException | None = None
         prints = _Prints(Path(), None)
@@ -60,7 +62,7 @@ class Session:
         ):
             try:
                 run_code(
-                    example=CodeExample.create(text, path=Path(block.source)),
+                    example=CodeExample.create(block.text, path=Path(block.source)),
                     python_file=Path(_frame_name(block)),
                     loader=loader,
                     config=ExamplesConfig(),
@@ -82,9 +84,9 @@ class Session:
 
     def actual(self, block: Block) -> str:
         """Return the block with the output of this run."""
-        tree, text = _parse(block)
+        tree = _parse(block)
         marked = _marked(block)
-        lines = text.splitlines()
+        lines = block.text.splitlines()
         below: dict[int, list[str]] = {}
         for file, line, output in self.printed:
             number = line - block.first_line + 1
@@ -150,50 +152,42 @@ def _frame_name(block: Block) -> str:
     return f"<{block.source}>"
 
 
-def _parse(block: Block) -> tuple[ast.Module, str]:
-    """Return the block without its outputs; blank lines in their place keep the numbers right."""
-    marked = _marked(block)
-    lines = ["" if number in marked else line for number, line in enumerate(block.text.splitlines(), 1)]
-    text = "".join(line + "\n" for line in lines)
-    tree = ast.parse(text)
+def _parse(block: Block) -> ast.Module:
+    """Return the block's syntax tree; a block that starts processes is refused."""
+    try:
+        tree = ast.parse(block.text)
+    except SyntaxError as error:
+        raise BlockFailed(block, f"SyntaxError: {error.msg}", block.first_line + (error.lineno or 1) - 1) from None
     for node in ast.walk(tree):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         if any(name.split(".")[0] in _STARTS_PROCESSES for name in names):
             line = block.first_line + getattr(node, "lineno", 1) - 1
             raise BlockFailed(block, 'starts processes, whose output nobody sees here: run="script"', line)
-    return tree, text
+    return tree
 
 
 def _marked(block: Block) -> set[int]:
     """Return the numbers of the block's output lines."""
     marked = set()
-    try:
-        ast.parse(block.text)
-        for token in tokenize.generate_tokens(io.StringIO(block.text).readline):
-            if token.type == tokenize.COMMENT and re.match(r"# ?>", token.string):
-                line = block.first_line + token.start[0] - 1
-                if token.line.strip() != token.string or not token.string.startswith(_MARK):
-                    raise BlockFailed(block, "an output stands on a line of its own, after `#>`", line)
-                marked.add(token.start[0])
-    except (SyntaxError, tokenize.TokenError) as error:
-        at, message = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (error.args[1][0], error.args[0])
-        raise BlockFailed(block, f"SyntaxError: {message}", block.first_line + (at or 1) - 1) from None
+    for token in tokenize.generate_tokens(io.StringIO(block.text).readline):
+        if re.match(r"# ?>", token.string):
+            line = block.first_line + token.start[0] - 1
+            if token.line.strip() != token.string or not token.string.startswith(_MARK):
+                raise BlockFailed(block, "an output stands on a line of its own, after `#>`", line)
+            marked.add(token.start[0])
     return marked
 
 
 def _place(tree: ast.Module, line: int) -> tuple[int, int]:
     """Return the line after which the output of `line` stands, and its indent."""
-    best: ast.stmt | None = None
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.stmt) or not node.lineno <= line <= (node.end_lineno or node.lineno):
-            continue
-        if best is None or node.lineno >= best.lineno:
-            best = node
-    assert best is not None
-    body = getattr(best, "body", None)
-    end = body[0].lineno - 1 if isinstance(body, list) else best.end_lineno or line
-    return end, best.col_offset
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    # The walk goes inwards: the last one that holds the line is the innermost.
+    *_, inner = (node for node in statements if node.lineno <= line <= (node.end_lineno or line))
+    body = getattr(inner, "body", None)
+    # A loop or a `with` that prints by itself does so in its first line, above its body.
+    end = body[0].lineno - 1 if isinstance(body, list) else inner.end_lineno or line
+    return end, inner.col_offset
 
 
 def _judge(block: Block, tree: ast.Module, raised: BaseException | None, reached: bool) -> None:

@@ -35,7 +35,7 @@ class Site:
 
     def paths(self, patterns: Iterable[str]) -> list[str]:
         """Return the files, sorted, relative to the root."""
-        found = {file for pattern in patterns for file in self.root.glob(pattern) if file.is_file()}
+        found = {file for pattern in patterns for file in self.root.glob(pattern)}
         return sorted(file.relative_to(self.root).as_posix() for file in found)
 
     @cached_property

@@ -9,9 +9,21 @@ import pytest
 from tests.pageproof.play import play
 from tests.pageproof.tests.toys import failure, write
 
+TOYLIB = """
+print("imported")
+
+def shout(what="shouted"):
+    print(what)
+
+def values():
+    print("begin")
+    yield 1
+"""
+
 GREEN = {
     "prints": """
         '''py
+        # An ordinary comment.
         print("a", {"b": 1}, sep=", ")
         #> a, {'b': 1}
         '''
@@ -65,6 +77,12 @@ GREEN = {
         '''py
         import toylib
         #> imported
+        for value in toylib.values():
+        #> begin
+            toylib.shout(
+                value,
+            )
+            #> 1
         '''
         """,
     "a session": """
@@ -233,6 +251,18 @@ GREEN = {
           name: material
         '''
         """,
+    "a program that is included in a session": """
+        '''py {session="q"}
+        --8<-- "examples/x.py"
+        '''
+
+        '''py {session="q"}
+        x = 2
+
+        print(x)
+        #> 2
+        '''
+        """,
     "a program that is included": """
         '''py
         --8<-- "examples/x.py"
@@ -256,6 +286,11 @@ RED = {
         "1: wrote to stderr",
         "'''py\nfrom threading import Thread\nt = Thread(target=int, args=('x',))\nt.start()\nt.join()\n'''",
     ),
+    "a print of nobody's": (
+        "1: printed from no line of the page",
+        "'''py\nfrom threading import Thread\nimport toylib\n#> imported\n"
+        "t = Thread(target=toylib.shout)\nt.start()\nt.join()\n'''",
+    ),
     "a file that is not closed": ("1: wrote to stderr", "'''py\nopen('a', 'w').write('x')\n'''"),
     "a warning": ("3: raised UserWarning", "'''py\nimport warnings\nwarnings.warn('x')\n'''"),
     "an end that no line can show": ("2: raised ValueError", "'''py\nprint(1, end='')\n'''"),
@@ -271,6 +306,7 @@ RED = {
     "no error": ("1: did not raise KeyError", "'''py {raises=\"KeyError\"}\nx = 1\n'''"),
     "an error too early": ("2: raised KeyError", "'''py {raises=\"KeyError\"}\n{}[1]\nx = 1\n'''"),
     "processes in this process": ("2: starts processes", "'''py\nimport multiprocessing.pool\n'''"),
+    "processes, imported from": ("2: starts processes", "'''py\nfrom subprocess import run\n'''"),
     "its own file": ("2: raised NameError", "'''py\nx = __file__\n'''"),
     "a block before it": ("6: raised NameError", "'''py\nx = 1\n'''\n\n'''py\nx\n'''"),
     "a file of another block": (
@@ -338,7 +374,7 @@ RED = {
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A toy project's folder, with what its pages may ask for."""
-    (tmp_path / "toylib.py").write_text('print("imported")\n')
+    (tmp_path / "toylib.py").write_text(TOYLIB)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples/x.py").write_text('"""A program."""\n\nprint(1)\n#> 1\n')
@@ -360,6 +396,34 @@ def test_red(root: Path, name: str) -> None:
     said = failure(write(root, RED[name][1]))
     path = "examples/wrong.py" if "included" in name else "docs/index.md"
     assert said.startswith(f"{path}:{RED[name][0]}")
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "problem"),
+    [
+        ("'''py\nx = 1\n'''\n'''text {title=\"Output\"}\nx\n'''", 4, "an output without a script"),
+        ("'''text {title=\"Output\"}\nx\n'''", 1, "an output without a script"),
+        ("'''py {title=\"a.py\" run=\"file\" session=\"q\"}\nx = 1\n'''", 1, "nothing runs the files of"),
+        ("'''json {file=\"a\" session=\"q\"}\n1\n'''\n'''py {session=\"q\"}\nx = 1\n'''", 1, "no block of"),
+        (
+            "'''py {title=\"a.py\" run=\"script\"}\nprint(1)\n'''\n'''console {unrun=\"x\"}\n$ x\n'''\n"
+            "'''text {title=\"Output\"}\n1\n'''",
+            7,
+            "an output without a script",
+        ),
+    ],
+)
+def test_a_block_that_belongs_to_none_is_a_problem(root: Path, page: str, line: int, problem: str) -> None:
+    """An output needs its script right above, a file something that runs it, and JSON a block that wrote it."""
+    (said,) = write(root, page).census.problems
+    assert (said.line, said.message[: len(problem)]) == (line, problem)
+
+
+def test_an_output_belongs_to_a_script_of_its_own_page(root: Path) -> None:
+    """The last script of one page is not above the first output of the next."""
+    write(root, "'''py {title=\"a.py\" run=\"script\"}\nprint(1)\n'''", "docs/a.md")
+    (said,) = write(root, "'''text {title=\"Output\"}\n1\n'''", "docs/b.md").census.problems
+    assert said.path == "docs/b.md"
 
 
 def test_a_block_of_a_docstring_names_the_line_of_its_file(tmp_path: Path) -> None:
