@@ -45,17 +45,17 @@ PIP_WHEEL = "pip-26.3-py3-none-any.whl"
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
-def main(arguments: list[str]) -> int:
-    """Run one command and return its exit status."""
+def main(arguments: list[str]) -> None:
+    """Run one command and end with its exit status."""
     if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this file may have an older Python
         version = ".".join(map(str, sys.version_info[:3]))
         fail(f"this is Python {version}", "run it with Python 3.11 or newer: python3.11 dev.py")
     command, *rest = arguments or ["serve"]
     if command in ("-h", "--help", "help"):
         print(__doc__)
-        return 0
+        return
     if command == "lock":
-        return lock(rest)
+        lock(rest)
     commands: dict[str, Callable[[list[str]], list[str]]] = {
         "serve": serve,
         "test": lambda rest: ["-m", "pytest", *rest],
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
     if command not in commands:
         fail(f"there is no command {command!r}", f"use one of {', '.join(commands)}, lock")
     install()
-    return run([str(PYTHON), *commands[command](rest)])
+    run([str(PYTHON), *commands[command](rest)])
 
 
 def serve(rest: list[str]) -> list[str]:
@@ -213,7 +213,7 @@ def pip_install(pip: list[str], *arguments: str) -> None:
 # Helpers
 
 
-def lock(rest: list[str]) -> int:
+def lock(rest: list[str]) -> NoReturn:
     """Resolve the newest versions for every Python from 3.11.0 on, one version of each for all of them."""
     if shutil.which("uv") is None:
         fail("resolving the lock needs uv, which is not on the PATH", "install it: pip install uv")
@@ -221,15 +221,17 @@ def lock(rest: list[str]) -> int:
     # No header, no notes and no index: the file names packages, and no machine or place it was made at.
     quiet = "--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet"
     command = ["uv", "pip", "compile", "pyproject.toml", "--extra", "test", *flags.split(), *quiet.split()]
-    return run([*command, "--output-file", LOCK.name, *rest])
+    run([*command, "--output-file", LOCK.name, *rest])
 
 
-def run(command: list[str]) -> int:
-    """Run a command in the clone and return its exit status; Ctrl+C ends it without a traceback."""
-    try:
-        return subprocess.run(command, cwd=HERE, env=clean_environment()).returncode
-    except KeyboardInterrupt:
-        return 130
+def run(command: list[str]) -> NoReturn:
+    """Run a command in the clone and end with its exit status."""
+    sys.stdout.flush()
+    if os.name == "nt":
+        raise SystemExit(subprocess.run(command, cwd=HERE, env=clean_environment()).returncode)
+    # It takes the place of this process: a signal that ends dev.py ends the server, and leaves none behind.
+    os.chdir(HERE)
+    os.execvpe(command[0], command, clean_environment())
 
 
 def works(command: list[str]) -> bool:
@@ -253,4 +255,4 @@ def fail(cause: str, remedy: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
