@@ -37,7 +37,7 @@ from readfresh.errors import (
     WriteFailed,
 )
 from readfresh.model import SessionData
-from readfresh.names import SUFFIX, file_name, id_of
+from readfresh.names import SUFFIX, check_id, file_name, id_of
 
 S = TypeVar("S", bound=SessionData)
 
@@ -258,12 +258,11 @@ class SessionFiles(Generic[S]):
     def _session(self, raw: bytes, session_id: str, path: str) -> S:
         try:
             session = self.session_type.from_dict(decode(raw))
+            check_id(session.session_id, "its session_id")
         except TooNew as error:
             raise SessionTooNew(str(error), session_id=session_id, path=path) from error
         except (NotASession, TypeError, ValueError) as error:
             raise SessionDamaged(str(error), session_id=session_id, path=path) from error
-        if not session.session_id:
-            raise SessionDamaged("its session_id is empty", session_id=session_id, path=path)
         return session
 
     def _changed(self, session_id: str, current: S | None, change: Callable[[S | None], S | None]) -> S | None:

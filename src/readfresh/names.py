@@ -62,5 +62,7 @@ def id_of(name: str, reserved: frozenset[str] = frozenset()) -> str | None:
         session_id = raw.decode()
     except UnicodeDecodeError:
         return None
+    if "\0" in session_id:
+        return None
     # ``%41`` decodes to the id "A", which belongs in another file, ``A.json``.
     return session_id if file_name(session_id, reserved) == name else None

@@ -115,7 +115,10 @@ class SessionStore(Generic[S]):
         def changed(current: S | None) -> S | None:
             session = self._session_type(session_id) if current is None else current
             after = change(session)
-            return None if after is session else after
+            if after is session:
+                return None
+            self._check(session_id, after)  # None too: a function that forgot to return has not asked for nothing
+            return after
 
         return self._update(check_id(session_id), changed)
 
