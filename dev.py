@@ -15,6 +15,8 @@ The folder .venv carries a stamp that is written last and names what it was buil
 where the stamp is missing or tells of something else, .venv is built again from nothing.
 """
 
+from __future__ import annotations  # so that an older Python gets as far as saying that it is too old
+
 import contextlib
 import hashlib
 import os
