@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -185,8 +186,9 @@ class Disk:
         return [str(path.parent) for path in missing]
 
 
+@cache
 def system_disk() -> Disk:
-    """Return the disk of the platform that this runs on."""
+    """Return the disk of the platform that this runs on, the same for all stores of the process."""
     if sys.platform == "win32":
         from readfresh.disk_windows import WindowsDisk
 

@@ -21,7 +21,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 from readfresh.codec import NotASession, TooNew, decode, encode
 from readfresh.disk import Disk, HeldLock, NotARegularFile, TooLarge, system_disk
@@ -45,6 +47,9 @@ Durability = Literal["power", "process"]
 
 # What opening a lock file for writing answers in a directory that cannot be written.
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+# The session directories whose names this process has flushed, for each disk.
+_flushed: WeakKeyDictionary[Disk, set[str]] = WeakKeyDictionary()
 
 _here = threading.local()  # .changing: whether this thread is inside `change`
 
@@ -338,9 +343,25 @@ class SessionFiles(Generic[S]):
 
     def _make_directory(self, session_id: str) -> None:
         with self._failing_as(WriteFailed, session_id):
-            for parent in self.disk.make_directory(self.directory):
-                if self.durability == "power":
-                    self.disk.sync_directory(parent)
+            created = self.disk.make_directory(self.directory)
+            flushed = _flushed.setdefault(self.disk, set())
+            if self.durability == "power" and (created or self.directory not in flushed):
+                self._flush_names_above(created)
+                flushed.add(self.directory)
+
+    def _flush_names_above(self, parents_of_created: list[str]) -> None:
+        """Flush the names of the directories that lead to the sessions, once in this process for each directory.
+
+        Those that stood already too: another worker may have created them and have died before it flushed them,
+        or not have come to that yet.
+        """
+        for parent in map(str, Path(self.directory).parents):
+            try:
+                self.disk.sync_directory(parent)
+            except OSError as error:
+                # What we may not open was created by none of our workers: they create it private and their own.
+                if parent in parents_of_created or error.errno not in (*_READ_ONLY, errno.EINVAL):
+                    raise
 
     def _entry(self, name: str) -> Entry[S] | None:
         path = os.path.join(self.directory, name)
