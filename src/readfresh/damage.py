@@ -145,7 +145,10 @@ def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
         if isinstance(data.get("messages"), list):
             known = {name: data[name] for name in ("messages", *_FIELDS) if data.get(name) is not None}
             others = sorted(data.keys() - known.keys() - {"session_id"} - {*_FIELDS})
-            return known, [f"Fields that are not copied: {', '.join(others)}."] if others else []
+            left_out = [f"Fields that are not copied: {', '.join(others)}."] if others else []
+            if data.get("session_id") != session_id:
+                left_out.append(f"The file names the session {data.get('session_id')!r}.")
+            return known, left_out
     except TooNew as error:
         raise SessionTooNew(str(error), session_id=session_id) from None
     except NotASession as error:
