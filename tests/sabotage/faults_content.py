@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -176,6 +178,122 @@ def links_are_followed() -> None:
     put(Disk, read=lambda self, path, max_bytes: complete(self, os.path.realpath(path), max_bytes))
 
 
+def _named(name: Callable[[str], str]) -> None:
+    from readfresh import files
+
+    put(files, file_name=lambda session_id, _reserved=None: name(session_id) + ".json")
+
+
+def ids_folded() -> None:
+    """Put ``_`` in the place of each character that a name may not have, as PraisonAI does."""
+    _named(lambda session_id: re.sub(r"[^A-Za-z0-9_-]", "_", session_id)[:240])
+
+
+def ids_cut() -> None:
+    """Cut a name that is too long."""
+    from readfresh.names import _ENCODED
+
+    def encoded(session_id: str) -> str:
+        return _ENCODED.sub(lambda found: b"%%%02X" % found[0][0], session_id.encode()).decode()
+
+    _named(lambda session_id: encoded(session_id)[:240])
+
+
+def ids_used_as_paths() -> None:
+    """Make the file's path of the id as it stands, but for a slash in front: a fault does no harm elsewhere."""
+    _named(lambda session_id: session_id.lstrip("/"))
+
+
+def ids_lowered() -> None:
+    """Take upper and lower case for one."""
+    from readfresh.names import file_name
+
+    _named(lambda session_id: file_name(session_id.lower()).removesuffix(".json"))
+
+
+def ids_normalised() -> None:
+    """Take the two spellings of an accent in Unicode for one."""
+    from readfresh.names import file_name
+
+    _named(lambda session_id: file_name(unicodedata.normalize("NFC", session_id)).removesuffix(".json"))
+
+
+def id_in_file_unchecked() -> None:
+    """Take whatever session stands in the file for the one that was asked for."""
+    from readfresh.files import SessionFiles
+
+    def load(self: Any, session_id: str, kind: Any) -> Any:
+        path = self.path(session_id)
+        raw = self._bytes(path, session_id, kind)
+        if raw is None:
+            return None
+        return dataclasses.replace(self._session(raw, session_id, path), session_id=session_id)
+
+    put(SessionFiles, _load=load)
+
+
+def foreign_taken_for_ours() -> None:
+    """List a file as a session of ours whatever its name is."""
+    from readfresh.files import SessionFiles
+
+    complete = SessionFiles._entry
+
+    def entry(self: Any, name: str) -> Any:
+        found = complete(self, name)
+        if found is None or found.status != "foreign":
+            return found
+        return dataclasses.replace(found, status="ok", error=None)
+
+    put(SessionFiles, _entry=entry)
+
+
+def none_skipped() -> None:
+    """Leave a metadata field as it is when it is set to None (#1727)."""
+    from readfresh import SessionData
+
+    def with_metadata(self: SessionData, fields: Mapping[str, Any]) -> SessionData:
+        given = {name: value for name, value in fields.items() if value is not None}
+        return dataclasses.replace(self, metadata={**self.metadata, **given})
+
+    put(SessionData, with_metadata=with_metadata)
+
+
+def none_deletes() -> None:
+    """Delete a metadata field that is set to None."""
+    from readfresh import SessionData
+
+    def with_metadata(self: SessionData, fields: Mapping[str, Any]) -> SessionData:
+        merged = {**self.metadata, **fields}
+        return dataclasses.replace(self, metadata={name: value for name, value in merged.items() if value is not None})
+
+    put(SessionData, with_metadata=with_metadata)
+
+
+def none_is_left_out() -> None:
+    """Take None for an agent, a user or a gateway for an argument that was left out."""
+    from readfresh import DefaultSessionStore
+
+    complete = DefaultSessionStore._set
+
+    def _set(self: Any, session_id: str, **fields: Any) -> bool:
+        return complete(self, session_id, **{name: value for name, value in fields.items() if value is not None})
+
+    put(DefaultSessionStore, _set=_set)
+
+
+def none_not_written() -> None:
+    """Leave out of the file, at every level, what is None."""
+    from readfresh import files
+    from readfresh.codec import encode
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: kept(item) for key, item in value.items() if item is not None}
+        return [kept(item) for item in value] if isinstance(value, list) else value
+
+    put(files, encode=lambda data: encode(kept(data)))
+
+
 FAULTS: dict[str, Fault] = {
     "unknown-fields-dropped": Fault(
         unknown_fields_dropped, ("nothing-else-changes",), "fields that a class does not have are dropped on reading"
@@ -213,4 +331,21 @@ FAULTS: dict[str, Fault] = {
     "links-followed": Fault(
         links_are_followed, ("damage-is-kept",), "a symbolic link in a session's place is read, and replaced by writes"
     ),
+    "ids-folded": Fault(ids_folded, ("ids-are-apart",), "characters that a file name may not have become `_`"),
+    "ids-cut": Fault(ids_cut, ("ids-are-apart",), "ids that are too long for a file name are cut"),
+    "ids-used-as-paths": Fault(ids_used_as_paths, ("ids-are-apart",), "an id is used as a path"),
+    "ids-lowered": Fault(ids_lowered, ("ids-are-apart",), "ids that differ in case share a file"),
+    "ids-normalised": Fault(ids_normalised, ("ids-are-apart",), "ids that differ in Unicode's spelling share a file"),
+    "id-unchecked": Fault(id_in_file_unchecked, ("ids-are-apart",), "the id in the file is not looked at"),
+    "foreign-taken-for-ours": Fault(
+        foreign_taken_for_ours,
+        ("ids-are-apart",),
+        "a file whose name and id do not belong together counts as a session",
+    ),
+    "none-skipped": Fault(none_skipped, ("none-is-a-value",), "None leaves a metadata field as it is"),
+    "none-deletes": Fault(none_deletes, ("none-is-a-value",), "None deletes a metadata field"),
+    "none-is-left-out": Fault(
+        none_is_left_out, ("none-is-a-value",), "None leaves agent, user and gateway as they are"
+    ),
+    "none-not-written": Fault(none_not_written, ("none-is-a-value",), "what is None is left out of the file"),
 }
