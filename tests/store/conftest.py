@@ -1,0 +1,28 @@
+"""One contract, both stores: what takes the fixture `store` runs with each."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from readfresh import DefaultSessionStore, HierarchicalSessionStore
+from tests.store.support import Kind
+
+
+@pytest.fixture(params=[DefaultSessionStore, HierarchicalSessionStore], ids=["plain", "hierarchical"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """The class of the store."""
+    chosen: Kind = request.param
+    return chosen
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A session directory that does not exist yet."""
+    return tmp_path / "sessions"
+
+
+@pytest.fixture
+def store(kind: Kind, directory: Path) -> DefaultSessionStore[Any]:
+    """A store on the directory."""
+    return kind(directory)
