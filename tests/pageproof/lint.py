@@ -24,7 +24,7 @@ def lint(site: Site, rules: tuple[str, ...] = RULES) -> list[Problem]:
         sources: dict[str, str] = {}
         for number, case in enumerate(site.census.cases):
             # A script is a program of its own, whatever session it belongs to.
-            programs = [[block] for block in case.blocks if block.language == "py" and block.get("run")]
+            programs = [[block] for block in case.blocks if block.get("run")]
             programs.append([block for block in case.blocks if block.language == "py" and not block.get("run")])
             for part, blocks in enumerate(programs):
                 for source in {block.source for block in blocks}:
@@ -35,8 +35,6 @@ def lint(site: Site, rules: tuple[str, ...] = RULES) -> list[Problem]:
                             lines += [""] * (block.first_line - 1 - len(lines)) + block.text.splitlines()
                     file.write_text("\n".join(lines) + "\n")
                     sources[file.name] = source
-        if not sources:
-            return []
         command = [
             sys.executable,
             "-m",

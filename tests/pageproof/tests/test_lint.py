@@ -23,8 +23,12 @@ PAGE = """
     print(value)
     '''
 
-    '''py
+    '''py {session="q"}
     --8<-- "x.py"
+    '''
+
+    '''console {session="q"}
+    $ not a program
     '''
     """
 

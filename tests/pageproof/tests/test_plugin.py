@@ -20,7 +20,8 @@ TESTS = """
 import pytest
 def test_census(pageproof):
     pageproof.none(pageproof.census.problems)
-def test_block(case, pageproof):
+def test_block(case, pageproof, record_property):
+    record_property("other", "claims nothing")
     pageproof.verify(case)
 def test_spoiled(case, pageproof):
     pageproof.spoil(case)
