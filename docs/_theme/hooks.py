@@ -1,12 +1,18 @@
-"""What the build adds to the site: Mermaid's own file."""
+"""What the build adds to the site: Mermaid's own file, and links from the reference to the guarantees."""
 
 import hashlib
 import importlib.metadata
+import logging
+import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+
+log = logging.getLogger("mkdocs.plugins.readfresh")  # below mkdocs' own, so that --strict counts its warnings
 
 # The official mermaid.min.js of Mermaid 11.16, byte for byte, as the package mermaidx carries it.
 MERMAID_SHA256 = "74d7c46dabca328c2294733910a8aa1ed0c37451776e8d5295da38a2b758fb9b"
@@ -22,3 +28,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         )
     files.append(File.generated(config, "assets/mermaid.min.js", abs_src_path=str(path)))
     return files
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Link the guarantees that docstrings name (`Guarantee: read-fresh.`), and warn of one that has no page."""
+    del config  # mkdocs passes it by name
+    if page.file.src_uri != "reference/api.md":
+        return html
+    pages = {Path(file.src_uri).stem: file for file in files.documentation_pages() if "guarantees/" in file.src_uri}
+
+    def link(found: re.Match[str]) -> str:
+        slug = found[0]
+        if slug in pages:
+            return f'<a href="{get_relative_url(pages[slug].url, page.url)}">{slug}</a>'
+        if "-" in slug:
+            log.warning(f"a docstring names the guarantee {slug!r}, which has no page")
+        return slug
+
+    return re.sub(r"(?<=uarantees: |.uarantee: )[^<.]+", lambda said: re.sub(r"[a-z]+(-[a-z]+)*", link, said[0]), html)
