@@ -21,41 +21,9 @@ NASTY = (
     *(".", "..", "...", ".hidden", "../up", "../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "C:\\x", "~", "~root"),
     *("a b", " ", "\n", "\t", "a\r\nb", "-", "--help", "_", "%", "%41", "%2E", "%sha256-0", "%%", "*", "?", "[a]"),
     *("con", "CON", "nul", "NUL.json", "com1", "LPT9", "aux", "prn", "a.", "a ", "a.json", "a.lock", "a.json.lock"),
-    *(
-        "a.json.tmp",
-        "A",
-        "a",
-        "ß",
-        "SS",
-        "İ",
-        "\u0131",
-        "é",
-        "e\u0301",
-        "Å",
-        "\u212b",
-        "\ufb01",
-        "fi",
-        "\u200b",
-        "\ufeff",
-    ),
-    *(
-        "\u200b",
-        "\ufeff",
-        "日本語",
-        "🎈",
-        "\U0010ffff",
-        "\x01",
-        "\x7f",
-        "$(id)",
-        "`id`",
-        "a;b",
-        "a|b",
-        "a&b",
-        '"',
-        "'",
-        "a:b",
-    ),
-    *("a" * 245, "a" * 246, "a" * 5000, "é" * 40, "é" * 41, "é" * 500, "/" * 82, "." * 1000),
+    *("a.json.tmp", "A", "a", "ß", "SS", "İ", "\u0131", "é", "e\u0301", "Å", "\u212b", "\ufb01", "fi"),
+    *("\u200b", "\ufeff", "日本語", "🎈", "\U0010ffff", "\x01", "\x7f", "$(id)", "`id`", "a;b", "a|b", "a&b", '"'),
+    *("'", "a:b", "<>", "a" * 245, "a" * 246, "a" * 5000, "é" * 40, "é" * 41, "é" * 500, "/" * 82, "." * 1000),
     *("123", "0", "-1", "None", "null", "true", "x_y", "x-y", "x.y"),
 )
 
@@ -85,7 +53,7 @@ def test_every_id_is_a_session_of_its_own(store: Store, directory: Path) -> None
 
 
 @pytest.mark.parametrize("reserved", [frozenset(), RESERVED], ids=["posix", "windows"])
-def test_names_of_nasty_ids_differ_even_where_case_is_folded_by_the_alphabet(reserved: frozenset[str]) -> None:
+def test_names_of_nasty_ids_differ_and_are_plain_ascii(reserved: frozenset[str]) -> None:
     """A name is made of ASCII letters, digits and ``%-_``, so no normal form or code page changes it."""
     names = {file_name(session_id, reserved) for session_id in NASTY}
     assert len(names) == len(NASTY)
