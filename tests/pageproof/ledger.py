@@ -35,8 +35,8 @@ class Ledger:
         for block in census.blocks:
             claims = self.claims[block.name]
             if claims != (0 if block.get("unrun") else 1):
-                wrong.append(f"{block.name}: {('verified by no test that passed', 'claimed')[claims > 0]}"
-                             + (f" {claims} times" if claims > 0 else ""))  # fmt: skip
+                said = f"claimed {claims} times" if claims else "verified by no test that passed"
+                wrong.append(f"{block.name}: {said}")
         for name in self.claims.keys() - {block.name for block in census.blocks}:
             wrong.append(f"{name}: claimed, but there is no such block")
         if len(unrun) != site.unrun_budget:

@@ -11,6 +11,7 @@ SEQUENCE = """
     sequenceDiagram
         participant A as worker A
         actor B
+
         A->>+B: lock <id> & "x"
         Note over A,B: the rename #35;1
         loop twice

@@ -61,6 +61,7 @@ def test_a_true_page_is_green(pytester: pytest.Pytester, arguments: list[str]) -
     status, said = run(pytester, PAGE, *arguments)
     assert status == 0, said
     assert re.search(rf"^{re.escape(BLOCKS)}: 2 verified in \d", said, re.M)
+    assert "not run" not in said
 
 
 def test_a_wrong_page_is_red(pytester: pytest.Pytester) -> None:
@@ -109,6 +110,22 @@ def test_a_block_that_no_passed_test_verified_is_red(pytester: pytest.Pytester, 
     assert "docs/index.md:8: verified by no test that passed" in said
 
 
+def test_collecting_is_not_judged(pytester: pytest.Pytester) -> None:
+    """Whoever only asks which tests there are gets them, and no verdict."""
+    status, said = run(pytester, PAGE, "--collect-only")
+    assert status == 0
+    assert "verified" not in said
+
+
+def test_a_project_that_says_nothing_is_left_alone(pytester: pytest.Pytester) -> None:
+    """The plugin without a site proves nothing and is in nobody's way."""
+    pytester.makeconftest('pytest_plugins = ["tests.pageproof.plugin"]')
+    pytester.makepyfile("def test_nothing(): pass")
+    done = pytester.runpytest_inprocess("-p", "no:hypothesispytest", "-k", "nothing")
+    assert done.ret == 0
+    assert "code blocks" not in done.stdout.str()
+
+
 def test_a_block_that_is_claimed_twice_is_red(pytester: pytest.Pytester) -> None:
     """Two tests that claim a block hide that one of them lost its own."""
     twice = TESTS + "def test_again(case, pageproof):\n    pageproof.verify(case)\n"
@@ -151,6 +168,7 @@ def test_update_writes_what_the_run_showed(pytester: pytest.Pytester) -> None:
             for n in range(3):
                 print(n)
                 #> wrong
+
             from pathlib import Path
             Path("a.json").write_text("[\\n 1\\n]\\n")
             '''
@@ -182,7 +200,7 @@ def test_update_writes_what_the_run_showed(pytester: pytest.Pytester) -> None:
     assert status == 0, said
     assert said.count("rewritten:") == 5
     text = (pytester.path / "docs/index.md").read_text()
-    assert "        print(n)\n        #> 0\n        #> 1\n        #> 2\n    from" in text
+    assert "        print(n)\n        #> 0\n        #> 1\n        #> 2\n\n    from" in text
     assert "\n[\n 1\n]\n```" in text
     assert "$ echo one\none\n$ (exit 2)\n[exit 2]\n```" in text
     assert '{title="Output"}\nout\n```' in text
