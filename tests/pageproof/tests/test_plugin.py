@@ -90,6 +90,26 @@ def test_a_partial_run_is_not_judged(pytester: pytest.Pytester, arguments: list[
     assert f"partial run: {BLOCKS}: 0 verified" in said
 
 
+def test_a_plugin_that_leaves_tests_out_makes_a_partial_run(pytester: pytest.Pytester) -> None:
+    """However tests were left out, the rest is not judged."""
+    deselect = (
+        "def pytest_collection_modifyitems(config, items):\n    config.hook.pytest_deselected(items=[items.pop()])\n"
+    )
+    pytester.makepyfile(extra=deselect)
+    pytester.syspathinsert()
+    status, said = run(pytester, PAGE, "-p", "extra")
+    assert status == 0
+    assert f"partial run: {BLOCKS}: 2 verified" in said
+
+
+def test_what_is_not_in_the_grammar_is_red(pytester: pytest.Pytester) -> None:
+    """The census fails its test, and the ledger repeats it in case nobody has written that test."""
+    status, said = run(pytester, PAGE + "\n    ~~~py\n    x\n    ~~~\n")
+    assert status == 1
+    assert "FAILED test_pages.py::test_census" in said
+    assert said.count("docs/index.md:13: a fence of tildes") >= 2
+
+
 @pytest.mark.parametrize(
     "tests",
     [
