@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import re
 import unicodedata
@@ -294,6 +295,214 @@ def none_not_written() -> None:
     put(files, encode=lambda data: encode(kept(data)))
 
 
+def replaced_message_by_message() -> None:
+    """Replace a history by clearing it and adding each message, as PraisonAI's bots did before #1768."""
+    from readfresh import DefaultSessionStore
+    from readfresh.default import _numbered
+
+    def set_chat_history(self: Any, session_id: str, messages: Any) -> bool:
+        given = tuple(_numbered(messages))
+        self.update(session_id, lambda session: dataclasses.replace(session, messages=()))
+        for message in given:
+            timed = message if message.timestamp is not None else dataclasses.replace(message, timestamp=self._now())
+            self.update(session_id, lambda session, timed=timed: session.with_message(timed))
+        return True
+
+    put(DefaultSessionStore, set_chat_history=set_chat_history)
+
+
+def _given_without(**fields: Any) -> None:
+    from readfresh import default
+
+    complete = default._numbered
+    put(default, _numbered=lambda messages: (dataclasses.replace(one, **fields) for one in complete(messages)))
+
+
+def replaced_without_times() -> None:
+    """Give each message of a replaced history the time of the change."""
+    _given_without(timestamp=None)
+
+
+def replaced_without_metadata() -> None:
+    """Drop the metadata that a replaced history was given."""
+    _given_without(metadata={})
+
+
+def replaced_without_tools() -> None:
+    """Keep role and content of a replaced history alone."""
+    _given_without(tool_calls=None, tool_call_id=None, extra={})
+
+
+def replaced_by_a_generator_under_the_lock() -> None:
+    """Take the messages from the caller while the lock is held."""
+    from readfresh import DefaultSessionStore, SessionMessage
+
+    def set_chat_history(self: Any, session_id: str, messages: Any) -> bool:
+        def replaced(session: Any) -> Any:
+            given = (one if isinstance(one, SessionMessage) else SessionMessage.from_dict(one) for one in messages)
+            timed = (one if one.timestamp is not None else dataclasses.replace(one, timestamp=0.0) for one in given)
+            return dataclasses.replace(session, messages=tuple(timed))
+
+        return self.update(session_id, replaced)  # type: ignore[no-any-return]
+
+    put(DefaultSessionStore, set_chat_history=set_chat_history)
+
+
+def snapshot_by_index() -> None:
+    """Revert to the index of a snapshot's last message, as PraisonAI did before 1.7."""
+    from readfresh import HierarchicalSessionStore
+
+    def revert_to_snapshot(self: Any, session_id: str, snapshot_id: str) -> bool:
+        def revert(session: Any) -> Any:
+            for snapshot in session.snapshots:
+                if snapshot.id == snapshot_id:
+                    return dataclasses.replace(session, messages=session.messages[: snapshot.message_index + 1])
+            return session
+
+        return self._update_existing(session_id, revert)  # type: ignore[no-any-return]
+
+    put(HierarchicalSessionStore, revert_to_snapshot=revert_to_snapshot)
+
+
+def snapshot_of_an_earlier_read() -> None:
+    """Keep the messages that were read before the lock was taken."""
+    from readfresh import HierarchicalSessionStore
+
+    complete = HierarchicalSessionStore.create_snapshot
+
+    def create_snapshot(self: Any, session_id: str, label: Any = None, metadata: Any = None) -> str:
+        messages = self.get_session(session_id).messages
+        snapshot_id = complete(self, session_id, label, metadata)
+
+        def put_back(session: Any) -> Any:
+            *others, last = session.snapshots
+            return dataclasses.replace(session, snapshots=(*others, dataclasses.replace(last, messages=messages)))
+
+        self.update(session_id, put_back)
+        return snapshot_id
+
+    put(HierarchicalSessionStore, create_snapshot=create_snapshot)
+
+
+def _reverted(then: Callable[[Any, Any, str], Any]) -> None:
+    from readfresh import HierarchicalSessionStore
+
+    complete = HierarchicalSessionStore.revert_to_snapshot
+
+    def revert_to_snapshot(self: Any, session_id: str, snapshot_id: str) -> bool:
+        done = complete(self, session_id, snapshot_id)
+        if done:
+            self.update(session_id, lambda session: then(self, session, snapshot_id))
+        return done
+
+    put(HierarchicalSessionStore, revert_to_snapshot=revert_to_snapshot)
+
+
+def revert_is_trimmed() -> None:
+    """Trim what a revert brings back to `max_messages`."""
+    from readfresh.model import tail
+
+    _reverted(
+        lambda store, session, _: dataclasses.replace(session, messages=tail(session.messages, store.max_messages))
+    )
+
+
+def revert_uses_snapshots_up() -> None:
+    """Drop the snapshot that was reverted to, and those after it."""
+
+    def used_up(_store: Any, session: Any, snapshot_id: str) -> Any:
+        before = itertools.takewhile(lambda one: one.id != snapshot_id, session.snapshots)
+        return dataclasses.replace(session, snapshots=tuple(before))
+
+    _reverted(used_up)
+
+
+def snapshot_without_metadata() -> None:
+    """Keep role, content and time of a snapshot's messages alone."""
+    from readfresh import SessionMessage, SessionSnapshot
+
+    complete = SessionSnapshot.to_dict
+
+    def to_dict(self: SessionSnapshot) -> dict[str, Any]:
+        if self.messages is None:
+            return complete(self)
+        bare = tuple(SessionMessage(one.role, one.content or "", one.timestamp) for one in self.messages)
+        return complete(dataclasses.replace(self, messages=bare))
+
+    put(SessionSnapshot, to_dict=to_dict)
+
+
+def parent_written_first() -> None:
+    """Enter a child in its parent before it exists."""
+    from readfresh import HierarchicalSessionStore
+    from readfresh.hierarchical import _with_child
+
+    def create_under(self: Any, parent: Any, child: Any) -> str:
+        self._update_existing(parent.session_id, lambda newest: _with_child(newest, parent, child.session_id))
+        return self._create(child).session_id  # type: ignore[no-any-return]
+
+    put(HierarchicalSessionStore, _create_under=create_under)
+
+
+def parent_saved_as_it_was_read() -> None:
+    """Write the parent as it was when the creation began, with the child in it."""
+    from readfresh import HierarchicalSessionStore
+
+    def create_under(self: Any, parent: Any, child: Any) -> str:
+        self._create(child)
+        grown = dataclasses.replace(parent, children_ids=(*parent.children_ids, child.session_id))
+        self._update_existing(parent.session_id, lambda _newest: grown)
+        return child.session_id  # type: ignore[no-any-return]
+
+    put(HierarchicalSessionStore, _create_under=create_under)
+
+
+def parent_brought_back() -> None:
+    """Enter a child in its parent whether that exists or not."""
+    from readfresh import HierarchicalSessionStore
+
+    def create_under(self: Any, parent: Any, child: Any) -> str:
+        self._create(child)
+        self.update(
+            parent.session_id,
+            lambda newest: dataclasses.replace(newest, children_ids=(*newest.children_ids, child.session_id)),
+        )
+        return child.session_id  # type: ignore[no-any-return]
+
+    put(HierarchicalSessionStore, _create_under=create_under)
+
+
+def parent_not_told() -> None:
+    """Leave it to the child to know its parent."""
+    from readfresh import HierarchicalSessionStore
+
+    put(HierarchicalSessionStore, _create_under=lambda self, _parent, child: self._create(child).session_id)
+
+
+def children_not_asked_for() -> None:
+    """List what the record says, whether it exists or not."""
+    from readfresh import HierarchicalSessionStore
+
+    put(HierarchicalSessionStore, get_children=lambda self, session_id: list(self.get_session(session_id).children_ids))
+
+
+def any_session_of_that_id_is_a_child() -> None:
+    """List whatever session has the id of a child."""
+    from readfresh import HierarchicalSessionStore
+
+    def children(self: Any, parent: Any) -> dict[str, Any]:
+        return {child: self.get_session(child) for child in parent.children_ids if self.session_exists(child)}
+
+    put(HierarchicalSessionStore, _children=children)
+
+
+def child_left_behind() -> None:
+    """Leave a child that could not be entered in its parent where it is."""
+    from readfresh import HierarchicalSessionStore
+
+    put(HierarchicalSessionStore, _take_back=lambda _self, _child, _error: None)
+
+
 FAULTS: dict[str, Fault] = {
     "unknown-fields-dropped": Fault(
         unknown_fields_dropped, ("nothing-else-changes",), "fields that a class does not have are dropped on reading"
@@ -348,4 +557,51 @@ FAULTS: dict[str, Fault] = {
         none_is_left_out, ("none-is-a-value",), "None leaves agent, user and gateway as they are"
     ),
     "none-not-written": Fault(none_not_written, ("none-is-a-value",), "what is None is left out of the file"),
+    "replaced-message-by-message": Fault(
+        replaced_message_by_message, ("replace-is-one-step",), "a history is cleared, then filled message by message"
+    ),
+    "replaced-without-times": Fault(
+        replaced_without_times, ("replace-is-one-step",), "the times of a replaced history are dropped"
+    ),
+    "replaced-without-metadata": Fault(
+        replaced_without_metadata, ("replace-is-one-step",), "the metadata of a replaced history is dropped"
+    ),
+    "replaced-without-tools": Fault(
+        replaced_without_tools, ("replace-is-one-step",), "tool fields and unknown fields of a history are dropped"
+    ),
+    "replaced-under-the-lock": Fault(
+        replaced_by_a_generator_under_the_lock,
+        ("replace-is-one-step",),
+        "the caller's messages are taken while the lock is held",
+    ),
+    "snapshot-by-index": Fault(snapshot_by_index, ("snapshot-is-exact",), "a snapshot is an index into the messages"),
+    "snapshot-of-an-earlier-read": Fault(
+        snapshot_of_an_earlier_read, ("snapshot-is-exact",), "a snapshot holds what was read before the lock was taken"
+    ),
+    "snapshot-without-metadata": Fault(
+        snapshot_without_metadata,
+        ("snapshot-is-exact",),
+        "a snapshot keeps role, content and time of its messages alone",
+    ),
+    "revert-is-trimmed": Fault(revert_is_trimmed, ("snapshot-is-exact",), "what a revert brings back is trimmed"),
+    "revert-uses-snapshots-up": Fault(
+        revert_uses_snapshots_up, ("snapshot-is-exact",), "a revert drops its snapshot and those after it"
+    ),
+    "parent-written-first": Fault(
+        parent_written_first, ("tree-is-sound",), "the parent is written before the child exists"
+    ),
+    "parent-saved-as-read": Fault(
+        parent_saved_as_it_was_read, ("tree-is-sound",), "the parent is written as it was when the creation began"
+    ),
+    "parent-brought-back": Fault(parent_brought_back, ("tree-is-sound",), "a child brings its deleted parent back"),
+    "parent-not-told": Fault(parent_not_told, ("tree-is-sound",), "a child is not entered in its parent"),
+    "children-not-asked-for": Fault(
+        children_not_asked_for, ("tree-is-sound",), "children are listed without asking whether they exist"
+    ),
+    "any-session-is-a-child": Fault(
+        any_session_of_that_id_is_a_child, ("tree-is-sound",), "a new session takes the place of a deleted child"
+    ),
+    "child-left-behind": Fault(
+        child_left_behind, ("tree-is-sound",), "a child that its parent could not list is left behind"
+    ),
 }
