@@ -20,14 +20,19 @@ class WatchedDisk(Disk):
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._open: dict[int, str] = {}
+        self._locked = False
 
     @contextmanager
     def lock(self, path: str, timeout_seconds: float) -> Iterator[HeldLock]:
         """Lock, and tell of the release too."""
         self._tell("lock", path)
         with super().lock(path, timeout_seconds) as held:
-            yield held
-            self._tell("unlock", path)
+            self._locked = True
+            try:
+                yield held
+                self._tell("unlock", path)
+            finally:
+                self._locked = False
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Read."""
@@ -69,8 +74,8 @@ class WatchedDisk(Disk):
         super().unlink(path)
 
     def sync_directory(self, directory: str) -> None:
-        """Flush the directory."""
-        self._tell("sync_directory", directory)
+        """Flush the directory; before the lock is taken it is one above that of the sessions."""
+        self._tell("sync_directory" if self._locked else "sync_above", directory)
         super().sync_directory(directory)
 
     def make_directory(self, directory: str) -> list[str]:

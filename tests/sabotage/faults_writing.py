@@ -344,6 +344,17 @@ def no_fsync_of_the_parent() -> None:
     put(SessionFiles, _make_directory=make_directory)
 
 
+def directory_flushed_by_its_creator_only() -> None:
+    """Do not flush the entry of a session directory that was there already."""
+    from readfresh.files import SessionFiles
+
+    def make_directory(self: SessionFiles[Any], _session_id: str) -> None:
+        for parent in self.disk.make_directory(self.directory):
+            self.disk.sync_directory(parent)
+
+    put(SessionFiles, _make_directory=make_directory)
+
+
 def directory_fsync_failure_swallowed() -> None:
     """Return as if the rename had been flushed."""
     from readfresh.errors import OutcomeUnknown
@@ -578,6 +589,11 @@ FAULTS = {
     "no-directory-fsync": Fault(no_directory_fsync, ("durable",), "the rename is not flushed"),
     "no-fsync-of-the-parent": Fault(
         no_fsync_of_the_parent, ("durable",), "the entry of a new session directory is not flushed"
+    ),
+    "directory-flushed-by-its-creator-only": Fault(
+        directory_flushed_by_its_creator_only,
+        ("durable",),
+        "a session directory is flushed by the worker that created it, if that lives long enough",
     ),
     "directory-fsync-failure-swallowed": Fault(
         directory_fsync_failure_swallowed, ("durable",), "a rename that could not be flushed counts as done"
