@@ -75,10 +75,12 @@ def do_without(reason: str) -> NoReturn:
 def launched() -> Iterator[Browser]:
     """Start the browser that is found, and stop it again."""
     check_driver()
-    with sync_playwright() as playwright:
-        # Playwright leaves Chromium's own sandbox off, so that root can run it too; the site is ours and reaches nobody.
-        with playwright.chromium.launch(executable_path=find_browser(playwright)) as browser:
-            yield browser
+    # Playwright leaves Chromium's own sandbox off, so that root can run it; the site is ours and reaches nobody.
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=find_browser(playwright)) as browser,
+    ):
+        yield browser
 
 
 @dataclass
