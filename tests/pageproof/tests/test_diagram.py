@@ -1,5 +1,6 @@
 """A diagram that Mermaid cannot draw is red, and so is one that it draws without a word, but wrong."""
 
+import html
 from pathlib import Path
 from textwrap import dedent
 
@@ -108,7 +109,12 @@ def test_red(tmp_path: Path, name: str) -> None:
     assert failure(write(tmp_path, _page(RED[name][1]))).startswith(f"docs/index.md:{RED[name][0]}")
 
 
-def test_a_word_that_is_not_drawn_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("lost", "line"), [("worker A", 3), ("B", 4), ('lock <id> & "x"', 6), ("the rename #1", 7), ("twice", 8)]
+)
+def test_a_word_that_is_not_drawn_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, line: int) -> None:
     """The lint knows some ways in which words get lost; the drawing knows all."""
-    monkeypatch.setattr("tests.pageproof.diagram._svg", lambda _: ("<svg><text>worker A</text></svg>", ""))
-    assert "docs/index.md:4: not drawn as it is written: B" in failure(write(tmp_path, _page(SEQUENCE)))
+    words = ["worker A", "B", 'lock <id> & "x"', "the rename #1", "twice", "done", "at once"]
+    drawing = html.escape("".join(word for word in words if word != lost))
+    monkeypatch.setattr("tests.pageproof.diagram._svg", lambda _: (f"<svg><text>{drawing}</text></svg>", ""))
+    assert f"docs/index.md:{line}: not drawn as it is written" in failure(write(tmp_path, _page(SEQUENCE)))

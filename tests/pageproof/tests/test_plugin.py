@@ -102,6 +102,35 @@ def test_a_plugin_that_leaves_tests_out_makes_a_partial_run(pytester: pytest.Pyt
     assert f"partial run: {BLOCKS}: 2 verified" in said
 
 
+def test_a_block_whose_check_cannot_fail_is_red(pytester: pytest.Pytester) -> None:
+    """A file that no script imports is green however it is spoiled: that is told."""
+    page = """
+        '''py {title="helper.py" run="file" session="q"}
+        x = 1
+        '''
+
+        '''py {title="main.py" run="script" session="q"}
+        y = 1
+        '''
+        """
+    status, said = run(pytester, page)
+    assert status == 1
+    assert "FAILED test_pages.py::test_spoiled[docs/index.md[q]]" in said
+    assert "docs/index.md:1: spoiled, and still green" in said
+
+
+@pytest.mark.parametrize(("argument", "partial"), [("", False), ("more", False), ("more/test_more.py", True)])
+def test_the_whole_suite_is_what_testpaths_says(pytester: pytest.Pytester, argument: str, partial: bool) -> None:
+    """The folder of `testpaths` is everything, and one of its files is not."""
+    (pytester.path / "more").mkdir()
+    (pytester.path / "more/test_more.py").write_text(TESTS)
+    write(pytester.path, PAGE)
+    pytester.makeconftest(CONFTEST.format(budget=0))
+    pytester.makeini("[pytest]\ntestpaths = more")
+    done = pytester.runpytest_inprocess("-p", "no:hypothesispytest", *filter(None, [argument]))
+    assert any(line.startswith(f"{'partial run: ' * partial}{BLOCKS}: 2 verified") for line in done.outlines)
+
+
 def test_what_is_not_in_the_grammar_is_red(pytester: pytest.Pytester) -> None:
     """The census fails its test, and the ledger repeats it in case nobody has written that test."""
     status, said = run(pytester, PAGE + "\n    ~~~py\n    x\n    ~~~\n")
