@@ -119,6 +119,7 @@ def verify(store: DefaultSessionStore[Any]) -> tuple[Finding, ...]:
     findings = []
     children: dict[str, set[str]] = {}
     parents: dict[str, str] = {}
+    created: dict[str, str] = {}
     for entry in store._files.scan():
         if entry.error is not None and entry.status != "ok":
             findings.append(Finding(entry.session_id, entry.status, str(entry.error)))
@@ -126,10 +127,12 @@ def verify(store: DefaultSessionStore[Any]) -> tuple[Finding, ...]:
             data = entry.session.to_dict()
             listed = data.get("children_ids")  # to a plain store a field like any other, of any type
             children[entry.session_id] = set(listed) if isinstance(listed, list) else set()
+            created[entry.session_id] = entry.session.created_at or ""
             if isinstance(parent := data.get("parent_id"), str):
                 parents[entry.session_id] = parent
     for child, parent in parents.items():
-        if child not in children.get(parent, {child}):
+        # A child that is older than its parent came from an earlier session of that id, which has been deleted.
+        if child not in children.get(parent, {child}) and created[child] >= created[parent]:
             what = (
                 f"Session {child!r} names the parent {parent!r}, which does not list it: its creation never returned. "
                 "Delete it, or keep it as a session without a parent."
