@@ -42,5 +42,6 @@ for entry in sorted(store.list_sessions(), key=lambda entry: str(entry["session_
 
 found = rescue(store, "trip", new_session_id="trip-rescued")
 print("rescued:", [message.content for message in store.get_session("trip-rescued").messages])
-print("left out:", *found.left_out)
+for said in found.left_out:
+    print("left out:", said)
 print("the bytes stay:", file.read_bytes() == half)
