@@ -139,10 +139,10 @@ def each_verb(*, writes: bool | None = None, per_session: bool | None = None) ->
     ]
 
 
-def filled(kind: Kind, directory: Path, session_id: str = "trip") -> Store:
+def filled(kind: Kind, directory: Path, session_id: str = "trip", **arguments: Any) -> Store:
     """Return a store whose session has an exchange, an agent, a gateway, and where it can a snapshot and a child."""
     names = iter(["snap-1", "child-1", *(f"id-{number}" for number in range(1000))])
-    store = kind(directory, new_id=lambda: next(names))
+    store = kind(directory, new_id=lambda: next(names), **arguments)
     store.set_chat_history(
         session_id, [{"role": "user", "content": "Where to?"}, {"role": "assistant", "content": "Porto."}]
     )
@@ -205,6 +205,8 @@ class WatchedDisk(Disk):
     Steps are the verbs, and of a lock also that it is looked at (`still_stands`) and let go (`release`).
     """
 
+    flushes = True
+
     def __init__(self) -> None:
         self.steps: list[tuple[str, str]] = []
         self._of: dict[int, str] = {}
@@ -262,7 +264,8 @@ class WatchedDisk(Disk):
     def fsync(self, descriptor: int) -> None:
         """Flush."""
         with self._step("fsync", self._of[descriptor]):
-            super().fsync(descriptor)
+            if self.flushes:
+                super().fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
         """Close, also when that is to fail: the system gives the descriptor back whatever it answers."""
@@ -288,7 +291,8 @@ class WatchedDisk(Disk):
     def sync_directory(self, directory: str) -> None:
         """Flush a directory."""
         with self._step("sync_directory", directory):
-            super().sync_directory(directory)
+            if self.flushes:
+                super().sync_directory(directory)
 
     def make_directory(self, directory: str) -> list[str]:
         """Make a directory."""
@@ -308,7 +312,12 @@ class _WatchedLock:
 
 
 class FaultyDisk(WatchedDisk):
-    """A disk whose step number `at` fails, counted from 0; every later one fails too where the fault `stays`."""
+    """A disk whose step number `at` fails, counted from 0; every later one fails too where the fault `stays`.
+
+    It does not really flush, since no test of it cuts the power.
+    """
+
+    flushes = False
 
     def __init__(self, at: int, number: int, *, stays: bool = False) -> None:
         super().__init__()

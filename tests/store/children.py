@@ -1,0 +1,273 @@
+"""What child processes do in the tests of the stores: ``python -m tests.store.children <role> <arguments>``.
+
+A child prints one line when it has come to a point, and goes on when it is told a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, StoreMisused
+from readfresh.disk import Disk
+from tests.store.support import Kind, Store, contents, descriptors
+
+KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (DefaultSessionStore, HierarchicalSessionStore)}
+
+
+def say(value: object) -> None:
+    """Print a line of JSON."""
+    print(json.dumps(value), flush=True)
+
+
+def wait() -> None:
+    """Wait to be told to go on."""
+    sys.stdin.readline()
+
+
+def tried(action: Callable[[], Any]) -> Any:
+    """Return what the action returns, or the name of the error."""
+    try:
+        return action()
+    except Exception as error:
+        return type(error).__name__
+
+
+def hold(directory: str, session_id: str) -> None:
+    """Hold the session's lock inside `change` until told to go on; then add a message."""
+
+    def change(session: Any) -> Any:
+        print("held", flush=True)
+        wait()
+        return session.with_metadata({"held": True})
+
+    print(tried(lambda: DefaultSessionStore(directory).update(session_id, change)), flush=True)
+
+
+def append(kind: str, directory: str, session_id: str, writer: str, count: str) -> None:
+    """Wait for the start, then append numbered messages, reading what is there now and then."""
+    store = KINDS[kind](directory, lock_timeout=60)
+    print("ready", flush=True)
+    wait()
+    seen = 0
+    for number in range(int(count)):
+        store.add_message(session_id, writer, str(number))
+        history = store.get_chat_history(session_id)
+        mine = [int(message["content"]) for message in history if message["role"] == writer]
+        if mine != list(range(number + 1)):
+            say({"what": "an append that has returned is not read", "mine": mine, "number": number})
+        if len(history) < seen:
+            say({"what": "a read went backwards", "now": len(history), "seen": seen})
+        seen = len(history)
+
+
+class Stopping(Disk):
+    """A disk that says when it has come to a verb, and waits there to be killed."""
+
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+
+    def __getattribute__(self, name: str) -> Any:
+        """Stop before the verb."""
+        if not name.startswith("_") and name == self._verb:
+            print("there", flush=True)
+            wait()
+        return super().__getattribute__(name)
+
+
+def die_before(verb: str, directory: str, session_id: str) -> None:
+    """Come to a verb of a write, and wait there."""
+    DefaultSessionStore(directory, disk=Stopping(verb)).add_user_message(session_id, "never" * 1000)
+
+
+def fork_while_another_thread_holds(directory: str) -> None:
+    """Fork while a thread holds the session's lock: the child writes once the thread has let go, and never before."""
+    store = DefaultSessionStore(directory, lock_timeout=0.2)
+    inside, leave = threading.Event(), threading.Event()
+
+    def change(session: Any) -> Any:
+        inside.set()
+        leave.wait()
+        return session.with_metadata({"thread": 1})
+
+    thread = threading.Thread(target=store.update, args=("trip", change))
+    thread.start()
+    inside.wait()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(write)
+        first = tried(lambda: store.add_user_message("trip", "early"))
+        other = tried(lambda: store.add_user_message("other", "free"))
+        print(json.dumps([first, other]), flush=True)
+        os.read(read, 1)  # the thread has let go
+        say(tried(lambda: store.add_user_message("trip", "late")))
+        os._exit(0)
+    os.close(read)
+    # The child speaks first: a wait of its own is bounded, and ours is for its words, which the parent's are after.
+    deadline = time.monotonic() + 30
+    while not store.session_exists("other") and time.monotonic() < deadline:
+        os.sched_yield()
+    leave.set()
+    thread.join()
+    os.write(write, b"x")
+    os.waitpid(child, 0)
+    say([message["content"] for message in store.get_chat_history("trip")])
+
+
+def fork_inside_change(directory: str) -> None:
+    """Fork inside `change`: the child can neither write nor call a store, and the parent's lock stays held."""
+    store = DefaultSessionStore(directory, lock_timeout=0.2)
+    before = descriptors()
+
+    def change(session: Any) -> Any:
+        child = os.fork()
+        if child == 0:
+            say(tried(lambda: DefaultSessionStore(directory).get_chat_history("trip")))
+            return session.with_metadata({"child": 1})  # goes on, as a careless program does
+        os.waitpid(child, 0)
+        # The end of the child's `with` block must not have freed the lock, of which it had inherited a descriptor.
+        subprocess.run([sys.executable, "-m", "tests.store.children", "read", directory, "trip"], check=True)
+        return session.with_metadata({"parent": 1})
+
+    parent = os.getpid()
+    try:
+        answer: Any = store.update("trip", change)
+    except StoreMisused:
+        answer = "StoreMisused"
+    if os.getpid() != parent:
+        say(["child", answer])
+        os._exit(0)
+    say(["parent", answer, dict(store.get_session("trip").metadata), descriptors() == before])
+
+
+def read(directory: str, session_id: str) -> None:
+    """Read a session, waiting for a moment only."""
+    say(tried(lambda: DefaultSessionStore(directory, lock_timeout=0.2).get_chat_history(session_id)))
+
+
+def orphan(directory: str) -> None:
+    """Die with the lock held, leaving a forked child that lives on."""
+
+    def change(session: Any) -> Any:
+        if os.fork() == 0:
+            print("orphan", flush=True)
+            wait()
+            os._exit(0)
+        signal.pause()
+        return session
+
+    DefaultSessionStore(directory).update("trip", change)
+
+
+def full(directory: str, kind: str) -> None:
+    """Write until no file may grow any more (RLIMIT_FSIZE, a full disk in all but the errno)."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    store = KINDS[kind](directory)
+    count = 0
+    while True:
+        before, open_before = contents(Path(directory)), descriptors()
+        try:
+            store.add_user_message("trip", "x" * 1000)
+        except SessionStoreError as error:
+            say(
+                {
+                    "error": type(error).__name__,
+                    "errno": getattr(error.__cause__, "errno", None),
+                    "written": error.written,
+                    "count": count,
+                    "kept": contents(Path(directory)) == before,
+                    "open": descriptors() == open_before,
+                    "read": len(store.get_chat_history("trip")),
+                }
+            )
+            break
+        count += 1
+    store.add_user_message("small", "still fits")
+    say(len(store.get_chat_history("small")))
+
+
+def exhausted(directory: str, kind: str) -> None:
+    """Use up all descriptors but a few, and write."""
+    store = KINDS[kind](directory)
+    store.add_user_message("trip", "before")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    kept = []
+    try:
+        while True:
+            kept.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        pass
+    results = []
+    for spare in range(4):
+        before = len(store.get_chat_history("trip")) if spare > 2 else None
+        results.append([spare, tried(lambda: store.add_user_message("trip", "more")), before])
+        results.append([spare, tried(lambda: len(store.get_chat_history("trip")))])
+        os.close(kept.pop())
+    for descriptor in kept:
+        os.close(descriptor)
+    say([result[1] for result in results])
+    say([message["content"] for message in store.get_chat_history("trip")])
+    say(sorted(path.name for path in Path(directory).iterdir()))
+
+
+def unprivileged(directory: str, kind: str) -> None:
+    """Work in a directory that this user may read and not write, as a user without privileges."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    store = KINDS[kind](directory, lock_timeout=0.2)
+
+    def seen() -> list[tuple[str, int, int]]:
+        return sorted((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in os.scandir(directory))
+
+    before = seen()
+    say([message["content"] for message in store.get_chat_history("trip")])
+    say(store.get_session("trip").session_id)
+    say([one["status"] for one in store.list_sessions()])
+    say(
+        [
+            tried(lambda: store.add_user_message("trip", "x")),
+            tried(lambda: store.add_user_message("new", "x")),
+            tried(lambda: store.delete_session("trip")),
+            tried(lambda: store.clear_session("trip")),
+            tried(lambda: store.get_chat_history("secret")),
+            tried(lambda: store.get_chat_history("nobody")),
+        ]
+    )
+    say(seen() == before)
+
+
+def import_time() -> None:
+    """Say which modules an import of readfresh brings in, beside those that Python has anyway."""
+    before = set(sys.modules)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("readfresh", "filelock", "platformdirs")]:
+        del sys.modules[name]
+    import readfresh  # noqa: F401
+
+    say(sorted(set(sys.modules) - before))
+
+
+def send(store: Store, session_id: str, content: str) -> bool:
+    """Add a message with a store that was sent here."""
+    return store.add_user_message(session_id, content)
+
+
+def failing(store: Store, session_id: str) -> None:
+    """Raise an error of the store in a worker process."""
+    store.get_session(session_id)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
