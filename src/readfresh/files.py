@@ -19,7 +19,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
@@ -116,13 +116,13 @@ class SessionFiles(Generic[S]):
         self._refuse_inside_change(session_id)
         if not self._file_stands(session_id, ReadFailed):
             return None
-        try:
-            with self._locked(session_id, ReadFailed):
-                return self._load(session_id, ReadFailed)
-        except ReadFailed as error:
-            if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _READ_ONLY:
-                raise
-        return self._load(session_id, ReadFailed)
+        with ExitStack() as locked:
+            try:
+                locked.enter_context(self._locked(session_id, ReadFailed))
+            except ReadFailed as error:
+                if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _READ_ONLY:
+                    raise
+            return self._load(session_id, ReadFailed)
 
     def update(self, session_id: str, change: Callable[[S | None], S | None], *, create: bool = True) -> bool:
         """Replace the session by what `change` makes of it, under its lock, on its newest state.
