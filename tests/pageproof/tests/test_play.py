@@ -61,6 +61,7 @@ GREEN = {
         #>
         '''
         """,
+    "spaces at a line end, which editors strip": "'''py\nprint('a ')\n#> a\n'''",
     "a long line": "'''py\nprint('x' * 200)\n#> " + "x" * 200 + "\n'''\n",
     "output marks in a string": "'''py\ntext = \"\"\"\n#> none\n\"\"\"\nprint(len(text))\n#> 9\n'''",
     "a print of a function that is called twice": """
@@ -349,6 +350,19 @@ RED = {
         "5: the page says otherwise",
         "'''py {title=\"a.py\" run=\"script\"}\nprint(1)\n'''\n'''text {title=\"Output\"}\n2\n'''",
     ),
+    "a script's output that a later script hides": (
+        "1: printed what no text",
+        "'''py {title=\"a.py\" run=\"script\" session=\"q\"}\nprint(1)\n'''\n"
+        "'''py {title=\"b.py\" run=\"script\" session=\"q\"}\nx = 1\n'''",
+    ),
+    "a script's space at a line end": (
+        "5: the page says otherwise",
+        "'''py {title=\"a.py\" run=\"script\"}\nprint('a ')\n'''\n'''text {title=\"Output\"}\na\n'''",
+    ),
+    "the exit of a script in a file": (
+        "1: a.py ended with 3",
+        "'''py {title=\"a.py\" run=\"script\"}\n--8<-- \"examples/exits.py\"\n'''",
+    ),
     "a mark in a script": ("1: `#>` in a file", "'''py {title=\"a.py\" run=\"script\"}\nprint(1)\n#> 1\n'''"),
     "a console's other output": ("3: the page says otherwise", "'''console\n$ echo 1\n2\n'''"),
     "a console's failure": ("3: ended with 1: false", "'''console\n$ true\n$ false\n'''"),
@@ -362,6 +376,11 @@ RED = {
     "a setting that is not there": (
         "1: pyproject.toml has no",
         "'''toml {pyproject=\"tool.toy\"}\n[tool.toy]\nloose = 1\n'''",
+    ),
+    "a setting that is a table": ("1: mkdocs.yml has {", "'''yaml {file=\"mkdocs.yml\"}\ntheme: material\n'''"),
+    "a table that is a setting": (
+        "1: pyproject.toml has True",
+        "'''toml {pyproject=\"tool.toy.strict\"}\n[tool.toy.strict]\nx = 1\n'''",
     ),
     "settings beside": ("1: shows something beside", "'''toml {pyproject=\"tool.toy\"}\n[tool.a]\nb = 1\n'''"),
     "no settings": ("1: shows nothing", "'''yaml {file=\"mkdocs.yml\"}\n{}\n'''"),
@@ -379,6 +398,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples/x.py").write_text('"""A program."""\n\nprint(1)\n#> 1\n')
     (tmp_path / "examples/wrong.py").write_text("print(1)\n#> 2\n")
+    (tmp_path / "examples/exits.py").write_text("raise SystemExit(3)\n")
     (tmp_path / "pyproject.toml").write_text("[tool.toy]\nstrict = true\nmore = 1\n[tool.a]\nb = 1\n")
     (tmp_path / "mkdocs.yml").write_text("theme:\n  name: material\n  x: !ENV [A, b]\n  y: !!python/name:a.b\n")
     return tmp_path

@@ -262,7 +262,7 @@ def test_update_writes_what_the_run_showed(pytester: pytest.Pytester) -> None:
 
 def test_update_writes_no_failure(pytester: pytest.Pytester) -> None:
     """What fails is no output: the page stays as it was."""
-    page = "'''py\nprint(1)\n1 / 0\n'''\n\n'''console\n$ false\n'''\n"
+    page = "'''py\nprint(1)\n1 / 0\n'''\n\n'''console\n$ echo x; false\nx\n'''\n"
     status, _ = run(pytester, page, "--update-examples")
     assert status == 1
     assert (pytester.path / "docs/index.md").read_text() == page.replace("'''", "```")
