@@ -249,16 +249,6 @@ def unprivileged(directory: str, kind: str) -> None:
     say(seen() == before)
 
 
-def import_time() -> None:
-    """Say which modules an import of readfresh brings in, beside those that Python has anyway."""
-    before = set(sys.modules)
-    for name in [name for name in sys.modules if name.split(".")[0] in ("readfresh", "filelock", "platformdirs")]:
-        del sys.modules[name]
-    import readfresh  # noqa: F401
-
-    say(sorted(set(sys.modules) - before))
-
-
 def send(store: Store, session_id: str, content: str) -> bool:
     """Add a message with a store that was sent here."""
     return store.add_user_message(session_id, content)
