@@ -25,8 +25,7 @@ CLASSES = [name for name in PUBLIC if inspect.isclass(getattr(readfresh, name))]
 
 # Names of others that look like ours, and whose they are. One that no page uses any more goes.
 THEIRS = {
-    "FileLock": "filelock",
-    "PraisonAI": "the project whose API we follow",
+    "a_b": "an example of a session id",
     "last_compaction": "PraisonAI's session files",
     "runtime_state": "PraisonAI's session files",
     "total_tokens": "PraisonAI's session files",
