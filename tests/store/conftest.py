@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore
-from tests.store.support import Kind
+from tests.store.support import LONG, Kind
+
+
+@pytest.fixture(autouse=True)
+def _no_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the wait for the disk: no test of these cuts the power, and flushes are seen at the seam."""
+    if not LONG:
+        monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.fixture(params=[DefaultSessionStore, HierarchicalSessionStore], ids=["plain", "hierarchical"])

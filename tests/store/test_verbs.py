@@ -967,7 +967,11 @@ def test_verify_reports_what_a_person_wants_to_know(tree: HierarchicalSessionSto
     tree.create_session("top")
     tree.create_session("child", parent_id="top")
     assert verify(tree) == ()
-    write_json(directory, "lost", {"session_id": "lost", "parent_id": "top"})
+    write_json(directory, "lost", {"session_id": "lost", "parent_id": "top", "created_at": "2999-01-01T00:00:00+00:00"})
+    # Older than its parent: it is the child of a session that had this id before, and was deleted.
+    write_json(
+        directory, "older", {"session_id": "older", "parent_id": "top", "created_at": "1999-01-01T00:00:00+00:00"}
+    )
     write_json(directory, "orphan", {"session_id": "orphan", "parent_id": "deleted"})
     write_json(directory, "a_b", {"session_id": "a/b"})
     write_json(directory, "new", {"session_id": "new", "schema_version": 9})
