@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, LockTimeout
 from tests.guarantees.conftest import Store, StoreType
@@ -182,6 +184,25 @@ def test_wait_is_not_shorter_than_the_timeout(store_type: StoreType, kind: str, 
         waiting.wait()
     thread.join(PATIENCE_SECONDS)
     assert said == [True]
+
+
+def test_both_waits_share_one_timeout(store_type: StoreType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has waited 3 of 5 seconds for a thread waits at most 2 for a process.
+
+    Kills: a timeout for each of the two waits.
+    """
+    clock = iter([100.0, 103.0])
+    given: list[float] = []
+
+    def file_lock(path: str, *, timeout: float, **options: Any) -> FileLock:
+        given.append(timeout)
+        return FileLock(path, timeout=timeout, **options)
+
+    begin(store_type(folder))
+    monkeypatch.setattr("readfresh.disk.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("readfresh.disk.FileLock", file_lock)
+    store_type(folder, lock_timeout=5).get_session("trip")
+    assert given == [2.0]
 
 
 @pytest.mark.parametrize("step", UNDER_LOCK)

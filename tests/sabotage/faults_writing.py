@@ -415,6 +415,29 @@ def timeout_of_threads_ignored() -> None:
     put(disk.Disk, lock=lock)
 
 
+def timeout_for_each_wait() -> None:
+    """Wait for processes as long as agreed, however long the wait for threads was."""
+    from readfresh import disk
+
+    original = disk.Disk.lock
+
+    @contextmanager
+    def lock(self: disk.Disk, path: str, timeout_seconds: float) -> Iterator[disk.HeldLock]:
+        file_lock: Any = vars(disk)["FileLock"]
+        put(disk, FileLock=lambda *args, **options: file_lock(*args, **{**options, "timeout": timeout_seconds}))
+        try:
+            held = original(self, path, timeout_seconds)
+            got = held.__enter__()
+        finally:
+            put(disk, FileLock=file_lock)
+        try:
+            yield got
+        finally:
+            held.__exit__(None, None, None)
+
+    put(disk.Disk, lock=lock)
+
+
 def timeout_answered_with_false() -> None:
     """Say False instead of raising (PraisonAI)."""
     from readfresh import LockTimeout
@@ -602,6 +625,9 @@ FAULTS = {
     "timeout-ignored": Fault(timeout_ignored, ("waiting-is-bounded",), "a lock is waited for without end"),
     "timeout-of-threads-ignored": Fault(
         timeout_of_threads_ignored, ("waiting-is-bounded",), "a thread of the own process is waited for without end"
+    ),
+    "timeout-for-each-wait": Fault(
+        timeout_for_each_wait, ("waiting-is-bounded",), "threads and processes are waited for one timeout each"
     ),
     "timeout-answered-with-false": Fault(
         timeout_answered_with_false, ("waiting-is-bounded",), "a write that found no time returns False"
