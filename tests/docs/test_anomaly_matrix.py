@@ -55,5 +55,9 @@ def test_the_matrix_is_what_the_programs_print() -> None:
             assert cell == wanted, f"{design}, {column}"
             possible += says == "possible"
     assert possible == 9
-    more = {(column, name) for column, names in used.items() for name in printed[column].keys() - names}
-    assert more == {("stale-read", "rename and a cache with a timestamp")}
+    more = [
+        (column, name, printed[column][name])
+        for column, names in used.items()
+        for name in printed[column].keys() - names
+    ]
+    assert more == [("stale-read", "rename and a cache with a timestamp", "possible")]
