@@ -36,7 +36,8 @@ trip.write_text('{"messages": ["Porto?"], "children_ids": []}')
 store = HierarchicalStore()
 print("1.", store.get_session("trip")["messages"], store.get_children("trip"))
 
-trip.write_text('{"messages": ["Porto?", "Yes."], "children_ids": ["day-1"]}')  # another worker
+# another worker writes
+trip.write_text('{"messages": ["Porto?", "Yes."], "children_ids": ["day-1"]}')
 print("2.", store.get_session("trip")["messages"], store.get_children("trip"))
 
 store.invalidate_cache()
