@@ -414,7 +414,7 @@ WRITE = ["lock", "read", "exists", "create", "write", "fsync", "close", "still_s
 
 
 def test_a_change_is_these_steps_in_this_order(kind: Kind, directory: Path) -> None:
-    """The steps of a write and of a delete, with the flushes that make them outlive a loss of power."""
+    """The steps of a write, a read and a delete, with the flushes that make them outlive a loss of power."""
     kind(directory).add_user_message("trip", "a")
     disk = WatchedDisk()
     store = kind(directory, disk=disk)
@@ -425,6 +425,9 @@ def test_a_change_is_these_steps_in_this_order(kind: Kind, directory: Path) -> N
     assert [verb for verb, _ in disk.steps[1:]] == [*WRITE, "release"]
     assert dict(disk.steps)["fsync"] == "trip.json.tmp"
     assert dict(disk.steps)["sync_directory"] == directory.name
+    disk.steps.clear()
+    store.get_session("trip")
+    assert [verb for verb, _ in disk.steps] == ["exists", "lock", "read", "release"]
     disk.steps.clear()
     store.delete_session("trip")
     steps = ["exists", "lock", "read", "still_stands", "exists", "unlink", "sync_directory", "release"]

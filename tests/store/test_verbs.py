@@ -24,7 +24,7 @@ from readfresh import (
     default_session_dir,
     verify,
 )
-from tests.store.support import Kind, Store, UntouchedDisk, Verb, contents, each_verb, filled, write_json
+from tests.store.support import Kind, Store, UntouchedDisk, Verb, WatchedDisk, contents, each_verb, filled, write_json
 
 CALLS = [{"id": "c1", "type": "function", "function": {"name": "tide", "arguments": "{}"}}]
 
@@ -707,6 +707,30 @@ def test_what_cannot_be_read_hides_no_other(kind: Kind, directory: Path, caplog:
     assert len(told) == 4
     assert [session.session_id for session in store.get_sessions_by_agent("Ann")] == ["good"]
     assert store.get_by_gateway_session("g") is None
+
+
+def test_what_cannot_be_read_any_more_is_left_out(kind: Kind, directory: Path) -> None:
+    """A session that is damaged, deleted or refused between the list and its reading is left out of the answer."""
+    for name in ("a", "b", "c", "d", "e"):
+        kind(directory).set_agent_info(name, agent_name="Ann")
+    listed: list[str] = []
+
+    class Meanwhile(WatchedDisk):
+        def before(self, verb: str, path: str) -> None:
+            """Do damage once all has been listed."""
+            listed.append(verb)
+            if verb == "lock" and listed.count("lock") == 1:
+                (directory / "a.json").write_bytes(b"{")
+                (directory / "b.json").unlink()
+                write_json(directory, "c", {"session_id": "other"})
+                write_json(directory, "d", {"session_id": "d", "agent_name": "Bob"})
+            if verb == "read" and "lock" in listed and path.endswith("e.json"):
+                raise PermissionError(13, "Permission denied", path)
+
+    told: list[SessionStoreError] = []
+    store = kind(directory, disk=Meanwhile(), on_error=told.append)
+    assert store.get_sessions_by_agent("Ann") == []
+    assert sorted(type(error).__name__ for error in told) == ["ReadFailed", "SessionDamaged", "SessionMismatch"]
 
 
 def test_the_hook_hears_every_error_and_its_own_go_no_further(
