@@ -126,6 +126,35 @@ def damaged(folder: Path, data: bytes) -> Path:
     return path
 
 
+@pytest.mark.parametrize("what", ["directory", "pipe", "link", "dangling link", "large file"])
+def test_what_is_no_file_is_damaged_too(what: str, store_type: StoreType, folder: Path, tmp_path: Path) -> None:
+    """Something else in a session's place is neither followed, waited for, replaced, nor taken for no session.
+
+    Kills: a store that writes through a symbolic link, or replaces it; a read that hangs on a pipe.
+    """
+    folder.mkdir()
+    path, target = folder / "trip.json", tmp_path / "target.json"
+    store = make(store_type, folder, max_file_bytes=len(WHOLE))
+    if what == "directory":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    elif what == "large file":
+        path.write_bytes(WHOLE + b" ")
+    else:
+        path.symlink_to(target)
+        if what == "link":
+            target.write_bytes(WHOLE)
+    before = path.lstat(), listing(tmp_path)
+    for call in VERBS.values():
+        with pytest.raises(SessionDamaged, match=r"trip\.json"):
+            call(store)
+    assert store.session_exists("trip")
+    after = path.lstat()
+    assert (after.st_ino, after.st_mode, after.st_size) == (before[0].st_ino, before[0].st_mode, before[0].st_size)
+    assert listing(tmp_path) == before[1]
+
+
 @pytest.mark.parametrize(("kind", "damage"), PAIRS)
 def test_every_verb_raises_and_the_bytes_stay(kind: StoreType, damage: bytes, folder: Path) -> None:
     """Each verb raises `SessionDamaged` with session, path and cause, and the directory is what it was.
@@ -211,35 +240,6 @@ def test_no_prefix_of_a_file_passes_for_a_session(store_type: StoreType, folder:
         with pytest.raises(SessionDamaged):
             store.add_user_message("trip", "Hello")
         assert path.read_bytes() == whole[:length]
-
-
-@pytest.mark.parametrize("what", ["directory", "pipe", "link", "dangling link", "large file"])
-def test_what_is_no_file_is_damaged_too(what: str, store_type: StoreType, folder: Path, tmp_path: Path) -> None:
-    """Something else in a session's place is neither followed, waited for, replaced, nor taken for no session.
-
-    Kills: a store that writes through a symbolic link, or replaces it; a read that hangs on a pipe.
-    """
-    folder.mkdir()
-    path, target = folder / "trip.json", tmp_path / "target.json"
-    store = make(store_type, folder, max_file_bytes=len(WHOLE))
-    if what == "directory":
-        path.mkdir()
-    elif what == "pipe":
-        os.mkfifo(path)
-    elif what == "large file":
-        path.write_bytes(WHOLE + b" ")
-    else:
-        path.symlink_to(target)
-        if what == "link":
-            target.write_bytes(WHOLE)
-    before = path.lstat(), listing(tmp_path)
-    for call in VERBS.values():
-        with pytest.raises(SessionDamaged, match=r"trip\.json"):
-            call(store)
-    assert store.session_exists("trip")
-    after = path.lstat()
-    assert (after.st_ino, after.st_mode, after.st_size) == (before[0].st_ino, before[0].st_mode, before[0].st_size)
-    assert listing(tmp_path) == before[1]
 
 
 def test_a_newer_file_is_refused_and_stays(store_type: StoreType, folder: Path) -> None:

@@ -130,42 +130,12 @@ def test_plain_ids_keep_plain_names(store_type: StoreType, folder: Path) -> None
         assert (folder / f"{session_id}.json").is_file()
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sets(st.text(min_size=1, max_size=120).filter(lambda text: "\0" not in text), min_size=2, max_size=4))
-def test_names_are_apart_for_any_ids(ids: set[str]) -> None:
-    """Two ids have two names; each name stays in its directory, fits a file system, and tells its id where it can.
-
-    Kills: an encoding that leaves a character in that means something; one that cannot be read back.
-    """
-    for reserved in (frozenset[str](), WindowsDisk.reserved_names):
-        names = {file_name(session_id, reserved): session_id for session_id in ids}
-        assert len(names) == len(ids)
-        for name, session_id in names.items():
-            assert name.isascii()
-            assert name == os.path.basename(name)
-            assert not name.startswith(".")
-            assert len(name + ".lock") <= 255
-            assert id_of(name, reserved) == (None if name.startswith("%sha256-") else session_id)
-
-
 def test_names_that_windows_gives_to_devices_are_encoded() -> None:
     """Kills: ``con.json`` opened as the console."""
     for session_id in ("con", "CON", "nul", "com1", "LPT9"):
         name = file_name(session_id, WindowsDisk.reserved_names)
         assert name.startswith("%")
         assert id_of(name, WindowsDisk.reserved_names) == session_id
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.text(min_size=1).filter(lambda text: "\0" not in text), min_size=2, max_size=5, unique=True))
-def test_any_ids_hold_their_own(ids: list[str]) -> None:
-    """Kills: two ids that meet in a lock, a temporary file, or a session."""
-    with tempfile.TemporaryDirectory() as name:
-        store = make(DefaultSessionStore, Path(name))
-        for session_id in [*ids, *reversed(ids)]:
-            store.add_user_message(session_id, session_id)
-        for session_id in ids:
-            assert store.get_chat_history(session_id) == [{"role": "user", "content": session_id}] * 2
 
 
 VERBS: list[Callable[[Any, str], object]] = [
@@ -260,3 +230,33 @@ def test_a_name_says_nothing_about_another_store(folder: Path) -> None:
         store.add_user_message("trip", content)
     found = itertools.chain(*(store.get_chat_history("trip") for store in stores))
     assert [message["content"] for message in found] == ["one", "two"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sets(st.text(min_size=1, max_size=120).filter(lambda text: "\0" not in text), min_size=2, max_size=4))
+def test_names_are_apart_for_any_ids(ids: set[str]) -> None:
+    """Two ids have two names; each name stays in its directory, fits a file system, and tells its id where it can.
+
+    Kills: an encoding that leaves a character in that means something; one that cannot be read back.
+    """
+    for reserved in (frozenset[str](), WindowsDisk.reserved_names):
+        names = {file_name(session_id, reserved): session_id for session_id in ids}
+        assert len(names) == len(ids)
+        for name, session_id in names.items():
+            assert name.isascii()
+            assert name == os.path.basename(name)
+            assert not name.startswith(".")
+            assert len(name + ".lock") <= 255
+            assert id_of(name, reserved) == (None if name.startswith("%sha256-") else session_id)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text(min_size=1).filter(lambda text: "\0" not in text), min_size=2, max_size=5, unique=True))
+def test_any_ids_hold_their_own(ids: list[str]) -> None:
+    """Kills: two ids that meet in a lock, a temporary file, or a session."""
+    with tempfile.TemporaryDirectory() as name:
+        store = make(DefaultSessionStore, Path(name))
+        for session_id in [*ids, *reversed(ids)]:
+            store.add_user_message(session_id, session_id)
+        for session_id in ids:
+            assert store.get_chat_history(session_id) == [{"role": "user", "content": session_id}] * 2

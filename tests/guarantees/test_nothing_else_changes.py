@@ -288,7 +288,7 @@ def test_export_and_import_keep_unknown_fields(folder: Path) -> None:
     assert read_file(folder / f"{copy}.json") == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_json_survives_any_verb(data: st.DataObject) -> None:
     """Whatever JSON stands in fields that no store knows is there after any verb of either store, exactly.

@@ -75,22 +75,6 @@ def taken(folder: Path) -> tuple[Any, str, Any]:
     return tree, tree.create_snapshot("trip", "before"), messages
 
 
-@pytest.mark.parametrize("first", HAPPENINGS)
-@pytest.mark.parametrize("then", ["nothing", "more messages", "clearing", "trimming by a plain store"])
-def test_whatever_happened_since(first: str, then: str, folder: Path) -> None:
-    """After any two happenings, reverting brings back the messages, and again after two more.
-
-    Kills: a snapshot that is an index; one that shares its messages with the session; one that a revert uses up.
-    """
-    tree, snapshot, messages = taken(folder)
-    for _ in range(2):
-        HAPPENINGS[first](At(folder, tree, snapshot))
-        HAPPENINGS[then](At(folder, tree, snapshot))
-        assert make(HierarchicalSessionStore, folder).revert_to_snapshot("trip", snapshot) is True
-        assert tree.get_session("trip").messages == messages
-        assert read_file(folder / "trip.json")["messages"] == HISTORY
-
-
 def test_a_limit_does_not_cut_what_is_brought_back(folder: Path) -> None:
     """A store with `max_messages` reverts to all messages of a snapshot.
 
@@ -237,7 +221,23 @@ def test_praisonais_snapshots(folder: Path) -> None:
 ACTIONS = ("add", "add-plain", "trim", "clear", "replace", "revert-to-message", "snapshot", "revert")
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("first", HAPPENINGS)
+@pytest.mark.parametrize("then", ["nothing", "more messages", "clearing", "trimming by a plain store"])
+def test_whatever_happened_since(first: str, then: str, folder: Path) -> None:
+    """After any two happenings, reverting brings back the messages, and again after two more.
+
+    Kills: a snapshot that is an index; one that shares its messages with the session; one that a revert uses up.
+    """
+    tree, snapshot, messages = taken(folder)
+    for _ in range(2):
+        HAPPENINGS[first](At(folder, tree, snapshot))
+        HAPPENINGS[then](At(folder, tree, snapshot))
+        assert make(HierarchicalSessionStore, folder).revert_to_snapshot("trip", snapshot) is True
+        assert tree.get_session("trip").messages == messages
+        assert read_file(folder / "trip.json")["messages"] == HISTORY
+
+
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5)), min_size=2, max_size=14))
 def test_any_order_of_verbs_against_a_list(actions: list[tuple[str, int]]) -> None:
     """The store does what a list does, of which copies are kept.

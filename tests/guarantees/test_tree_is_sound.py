@@ -140,107 +140,6 @@ def test_a_child_is_listed_when_its_creation_has_returned(making: Making, folder
     assert verify(other) == ()
 
 
-@every_making
-def test_a_process_that_dies_leaves_a_sound_tree(making: Making, tmp_path: Path) -> None:
-    """Wherever it dies, the parent lists no child that is missing; an unlisted child is reported, and can be deleted.
-
-    Kills: a record of the child that comes before it; a remainder that nobody reports.
-    """
-    seen: set[str] = set()
-    for verbs_before in itertools.count():
-        place = tmp_path / str(verbs_before)
-        death = Death(verbs_before)
-        tree = planted(place, disk=WatchedDisk(death), durability="power")
-        child = "child" if making is MAKINGS["create_session"] else "new-1"
-        try:
-            making(tree)
-        except Killed:
-            returned = False
-        else:
-            returned = True
-        other = make(HierarchicalSessionStore, place)
-        exists, listed = other.session_exists(child), recorded(place)
-        assert listed in ([], [child])
-        assert exists or not listed
-        assert other.get_children("trip") == listed
-        assert other.get_parent(child) == ("trip" if listed else None)
-        findings = [(finding.session_id, finding.kind) for finding in verify(other)]
-        assert findings == ([(child, "unlisted-child")] if exists and not listed else [])
-        seen.add(f"{exists} {bool(listed)}")
-        if returned:
-            assert listed == [child]
-            break
-        if findings:
-            other.delete_session(child)
-            assert verify(other) == ()
-        assert other.add_user_message("trip", "Go on.")
-    assert seen == {"False False", "True False", "True True"}
-
-
-@every_making
-def test_a_disk_that_fails_leaves_a_sound_tree(making: Making, tmp_path: Path) -> None:
-    """Whatever verb fails, an error that says "nothing was written" means that there is no child, listed or not.
-
-    Kills: a child that is left behind when its parent cannot list it.
-    """
-    for verbs_before in itertools.count():
-        place = tmp_path / str(verbs_before)
-        failing = FailAt(verbs_before)
-        tree = planted(place, disk=WatchedDisk(failing), durability="power")
-        before = listing(place)
-        try:
-            making(tree)
-        except SessionStoreError as error:
-            written = error.written
-        else:
-            break
-        if written == "nothing":
-            assert listing(place) == before, failing.verb
-        else:
-            assert failing.verb in ("sync_directory", "unlock")
-        other = make(HierarchicalSessionStore, place)
-        assert all(other.session_exists(child) for child in recorded(place))
-    assert verbs_before > 10
-
-
-@every_kind
-@every_making
-def test_a_parent_that_is_deleted_meanwhile_stays_deleted(making: Making, kind: Kind, folder: Path) -> None:
-    """The parent is deleted between the child's writing and its own: it is not brought back, and the child stays.
-
-    Kills: a deleted parent brought back, with its id and one child alone, by the second write of a creation.
-    """
-    rival = make(kind, folder)
-    interruption = Nth("lock", 1, lambda: rival.delete_session("trip"))
-    child = making(planted(folder, disk=WatchedDisk(interruption)))
-    assert interruption.happened
-    assert not rival.session_exists("trip")
-    tree = make(HierarchicalSessionStore, folder)
-    assert tree.session_exists(child)
-    assert tree.get_session(child).parent_id == "trip"
-    assert tree.get_parent(child) is None
-    assert tree.add_user_message(child, "Go on.")
-    assert not rival.session_exists("trip")
-    assert verify(tree) == ()
-
-
-@every_making
-def test_a_parent_that_is_made_anew_meanwhile_is_another(making: Making, folder: Path) -> None:
-    """A new session that took the parent's id has no children that it never made.
-
-    Kills: a child that is entered in whatever has the parent's id by then.
-    """
-    later = make(HierarchicalSessionStore, folder, now=lambda: 2_000_000_000.0)
-
-    def anew() -> None:
-        later.delete_session("trip")
-        later.create_session("trip")
-
-    child = making(planted(folder, disk=WatchedDisk(Nth("lock", 1, anew))))
-    assert later.get_children("trip") == []
-    assert later.get_parent(child) is None
-
-
 @every_kind
 @every_making
 def test_a_deleted_child_is_not_listed(making: Making, kind: Kind, folder: Path) -> None:
@@ -293,6 +192,107 @@ def test_two_children_at_once_are_both_listed(making: Making, folder: Path) -> N
     rival = make(HierarchicalSessionStore, folder, new_id=lambda: "rival")
     child = making(planted(folder, disk=WatchedDisk(Nth("lock", 1, lambda: rival.fork_session("trip")))))
     assert rival.get_children("trip") == ["rival", child]
+
+
+@every_kind
+@every_making
+def test_a_parent_that_is_deleted_meanwhile_stays_deleted(making: Making, kind: Kind, folder: Path) -> None:
+    """The parent is deleted between the child's writing and its own: it is not brought back, and the child stays.
+
+    Kills: a deleted parent brought back, with its id and one child alone, by the second write of a creation.
+    """
+    rival = make(kind, folder)
+    interruption = Nth("lock", 1, lambda: rival.delete_session("trip"))
+    child = making(planted(folder, disk=WatchedDisk(interruption)))
+    assert interruption.happened
+    assert not rival.session_exists("trip")
+    tree = make(HierarchicalSessionStore, folder)
+    assert tree.session_exists(child)
+    assert tree.get_session(child).parent_id == "trip"
+    assert tree.get_parent(child) is None
+    assert tree.add_user_message(child, "Go on.")
+    assert not rival.session_exists("trip")
+    assert verify(tree) == ()
+
+
+@every_making
+def test_a_disk_that_fails_leaves_a_sound_tree(making: Making, tmp_path: Path) -> None:
+    """Whatever verb fails, an error that says "nothing was written" means that there is no child, listed or not.
+
+    Kills: a child that is left behind when its parent cannot list it.
+    """
+    for verbs_before in itertools.count():
+        place = tmp_path / str(verbs_before)
+        failing = FailAt(verbs_before)
+        tree = planted(place, disk=WatchedDisk(failing), durability="power")
+        before = listing(place)
+        try:
+            making(tree)
+        except SessionStoreError as error:
+            written = error.written
+        else:
+            break
+        if written == "nothing":
+            assert listing(place) == before, failing.verb
+        else:
+            assert failing.verb in ("sync_directory", "unlock")
+        other = make(HierarchicalSessionStore, place)
+        assert all(other.session_exists(child) for child in recorded(place))
+    assert verbs_before > 10
+
+
+@every_making
+def test_a_process_that_dies_leaves_a_sound_tree(making: Making, tmp_path: Path) -> None:
+    """Wherever it dies, the parent lists no child that is missing; an unlisted child is reported, and can be deleted.
+
+    Kills: a record of the child that comes before it; a remainder that nobody reports.
+    """
+    seen: set[str] = set()
+    for verbs_before in itertools.count():
+        place = tmp_path / str(verbs_before)
+        death = Death(verbs_before)
+        tree = planted(place, disk=WatchedDisk(death), durability="power")
+        child = "child" if making is MAKINGS["create_session"] else "new-1"
+        try:
+            making(tree)
+        except Killed:
+            returned = False
+        else:
+            returned = True
+        other = make(HierarchicalSessionStore, place)
+        exists, listed = other.session_exists(child), recorded(place)
+        assert listed in ([], [child])
+        assert exists or not listed
+        assert other.get_children("trip") == listed
+        assert other.get_parent(child) == ("trip" if listed else None)
+        findings = [(finding.session_id, finding.kind) for finding in verify(other)]
+        assert findings == ([(child, "unlisted-child")] if exists and not listed else [])
+        seen.add(f"{exists} {bool(listed)}")
+        if returned:
+            assert listed == [child]
+            break
+        if findings:
+            other.delete_session(child)
+            assert verify(other) == ()
+        assert other.add_user_message("trip", "Go on.")
+    assert seen == {"False False", "True False", "True True"}
+
+
+@every_making
+def test_a_parent_that_is_made_anew_meanwhile_is_another(making: Making, folder: Path) -> None:
+    """A new session that took the parent's id has no children that it never made.
+
+    Kills: a child that is entered in whatever has the parent's id by then.
+    """
+    later = make(HierarchicalSessionStore, folder, now=lambda: 2_000_000_000.0)
+
+    def anew() -> None:
+        later.delete_session("trip")
+        later.create_session("trip")
+
+    child = making(planted(folder, disk=WatchedDisk(Nth("lock", 1, anew))))
+    assert later.get_children("trip") == []
+    assert later.get_parent(child) is None
 
 
 @every_kind
