@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore
 from tests.store.support import LONG, Kind
+
+# A busy machine is no fault of the code.
+settings.register_profile("readfresh", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("readfresh")
 
 
 @pytest.fixture(autouse=True)

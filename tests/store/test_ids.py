@@ -86,7 +86,7 @@ def test_long_ids_are_told_apart_by_a_digest(store: Store, directory: Path) -> N
         store.get_session(second)
 
 
-@settings(max_examples=scaled(500, 20_000), deadline=None)
+@settings(max_examples=scaled(500, 20_000))
 @given(st.one_of(ids, close_ids), st.one_of(ids, close_ids), st.sampled_from([frozenset(), RESERVED]))
 def test_two_ids_never_share_a_name(one: str, other: str, reserved: frozenset[str]) -> None:
     """Names are equal exactly when the ids are, and a name gives its id back."""
@@ -99,7 +99,7 @@ def test_two_ids_never_share_a_name(one: str, other: str, reserved: frozenset[st
         assert (id_of(name, reserved) is None) == name.startswith("%sha256-")
 
 
-@settings(max_examples=scaled(500, 20_000), deadline=None)
+@settings(max_examples=scaled(500, 20_000))
 @given(st.one_of(st.text("aA%40cCeE3-_.é", max_size=12).map(lambda stem: stem + ".json"), st.text(max_size=9)))
 def test_a_name_tells_the_id_that_it_is_the_name_of(name: str) -> None:
     """Whatever file stands in a directory, an id is read from its name only where that id's file has this name."""

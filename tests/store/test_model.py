@@ -210,5 +210,5 @@ class Sessions(RuleBasedStateMachine):
         assert verify(self.stores[0]) == verify(self.stores[1]) == ()
 
 
-Sessions.TestCase.settings = settings(max_examples=scaled(25, 1000), stateful_step_count=scaled(20, 60), deadline=None)
+Sessions.TestCase.settings = settings(max_examples=scaled(25, 1000), stateful_step_count=scaled(20, 60))
 TestSessions = Sessions.TestCase

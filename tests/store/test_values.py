@@ -97,7 +97,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@settings(max_examples=scaled(150, 20_000), deadline=None)
+@settings(max_examples=scaled(150, 20_000))
 @given(st.one_of(plain, extended))
 def test_what_can_be_built_reads_back_equal(session: SessionData) -> None:
     """A session of any values survives the file, to the type of each number; and a plain store keeps the rich one."""
@@ -110,7 +110,7 @@ def test_what_can_be_built_reads_back_equal(session: SessionData) -> None:
     assert encode(SessionData.from_dict(data).to_dict()) == raw
 
 
-@settings(max_examples=scaled(40, 5_000), deadline=None)
+@settings(max_examples=scaled(40, 5_000))
 @given(st.one_of(plain, extended))
 def test_values_survive_pickle_and_copies(session: SessionData) -> None:
     """A session can be sent to another process and copied; it stays equal, hashable and frozen."""
@@ -121,7 +121,7 @@ def test_values_survive_pickle_and_copies(session: SessionData) -> None:
     assert copy.deepcopy(session) == copy.copy(session) == session
 
 
-@settings(max_examples=scaled(40, 5_000), deadline=None)
+@settings(max_examples=scaled(40, 5_000))
 @given(session=extended)
 def test_sessions_are_laid_out_by_lines(session: ExtendedSessionData) -> None:
     """One field a line, one message a line, for `cat` and `git diff`; the schema's version first, messages late."""
