@@ -131,7 +131,8 @@ def test_search_finds_a_guarantee(browser: Browser, built_site: BuiltSite) -> No
         addresses = [str(each.get_attribute("href")) for each in results.all()[:3]]
         ours = [number for number, address in enumerate(addresses) if page.address in address]
         assert ours, f"not among the first three: {addresses}"
-        report(faults_of(it, 0, accessibility=True), "the search and its results:")
+        home = page_of(built_site.folder, "index.md")
+        report(faults_of(it, home.diagrams, accessibility=True), "the search and its results:")
         results.nth(ours[0]).click()
         it.page.wait_for_url(re.compile(re.escape(page.url)))
         assert not it.take_complaints()
