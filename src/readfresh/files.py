@@ -431,9 +431,14 @@ class SessionFiles(Generic[S]):
             raise kind(str(error), session_id=session_id, path=path) from error
 
     def _refuse_inside_change(self, session_id: str | None) -> None:
-        if getattr(_here, "changing", False):
+        if inside_change():
             raise StoreMisused(
                 "a store was called inside `change`",
                 session_id=session_id,
                 path=None if session_id is None else self.path(session_id),
             )
+
+
+def inside_change() -> bool:
+    """Return whether this thread is inside a `change`, and so holds a lock."""
+    return getattr(_here, "changing", False)

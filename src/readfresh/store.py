@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from readfresh.errors import SessionStoreError
-from readfresh.files import Entry
+from readfresh.files import Entry, inside_change
 from readfresh.model import SessionData, now_as_text
 from readfresh.names import check_id
 
@@ -206,5 +206,6 @@ class SessionStore(Generic[S]):
         try:
             yield
         except SessionStoreError as error:
-            self._report(error)
+            if not inside_change():  # else the update around it reports, when the lock has been released
+                self._report(error)
             raise

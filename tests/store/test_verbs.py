@@ -21,6 +21,7 @@ from readfresh import (
     SessionNotFound,
     SessionStoreError,
     SessionTooNew,
+    StoreMisused,
     default_session_dir,
     verify,
 )
@@ -747,6 +748,22 @@ def test_the_hook_hears_every_error_and_its_own_go_no_further(
     with pytest.raises(SessionStoreError):
         store.get_session("bad")
     assert "on_error raised" in caplog.text
+
+
+def test_the_hook_is_called_once_and_after_the_lock_has_been_released(kind: Kind, directory: Path) -> None:
+    """An error inside `change` reaches `on_error` when the update ends with it; the hook may call the store."""
+    told: list[SessionStoreError] = []
+
+    def hook(error: SessionStoreError) -> None:
+        told.append(error)
+        kind(directory, lock_timeout=0).add_message("log", "system", error.cause)
+        kind(directory, lock_timeout=0).add_message("trip", "system", "released")
+
+    store = kind(directory, on_error=hook)
+    with pytest.raises(StoreMisused):
+        store.update("trip", lambda _session: store.get_session("other"))
+    assert len(told) == 1
+    assert store.get_chat_history("trip") == [{"role": "system", "content": "released"}]
 
 
 # The hierarchical store
