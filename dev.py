@@ -23,13 +23,9 @@ import os
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
 import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,10 +37,6 @@ VENV = HERE / ".venv"
 STAMP = VENV / "readfresh-stamp"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-
-# The pip that is fetched where Python came without one: the hash decides, not the place it came from.
-PIP_WHEEL = "pip-26.3-py3-none-any.whl"
-PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 
 
 def main(arguments: list[str]) -> None:
@@ -60,7 +52,7 @@ def main(arguments: list[str]) -> None:
         lock(rest)
     commands: dict[str, Callable[[list[str]], list[str]]] = {
         "serve": serve,
-        "test": lambda rest: ["-m", "pytest", *rest],
+        "test": lambda rest: ["-m", "pytest", *side_by_side(rest), *rest],
         "build": lambda rest: ["-m", "mkdocs", "build", "--strict", *rest],
         "update": lambda rest: ["-m", "pytest", "tests/docs", "--update-examples", *rest],
     }
@@ -77,6 +69,12 @@ def serve(rest: list[str]) -> list[str]:
     port = next((port for port in range(8000, 8100) if is_free(port)), 8000)
     print(f"The docs: http://localhost:{port}/ (Ctrl+C ends the server)", flush=True)
     return ["-m", "mkdocs", "serve", "--dev-addr", f"localhost:{port}", *rest]
+
+
+def side_by_side(rest: list[str]) -> list[str]:
+    """Return what makes pytest use every core, unless the caller says how many, or wants to look inside."""
+    asked = any(re.match(r"-n|--numprocesses|--pdb|--update-examples|-s$", word) for word in rest)
+    return [] if asked else ["-n", "auto", "--dist", "worksteal"]
 
 
 def is_free(port: int) -> bool:
@@ -155,7 +153,7 @@ def make_venv() -> list[str]:
         fail(f"cannot make {VENV}: {error}", "check that this folder can be written and that the disk has room")
     # Debian has ensurepip in a package of its own (python3-venv), which a fresh machine lacks.
     if not works([str(PYTHON), "-m", "ensurepip", "--default-pip"]) and not works(own_pip("--version")):
-        fetch_pip()
+        debian_pip()
     return find_pip()
 
 
@@ -170,36 +168,30 @@ def own_pip(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "pip", "--python", str(PYTHON), *arguments]
 
 
-def fetch_pip() -> None:
-    """Fetch the one pip whose hash stands above, and let it install itself into .venv."""
-    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+def debian_pip() -> None:
+    """Install pip into .venv from Debian's own package of it, which apt-get fetches and checks without being root."""
     remedy = "install pip for this Python, on Debian and Ubuntu with: sudo apt install python3-venv"
-    try:
-        page = download(f"{index}/pip/")
-        link = re.search(rf'href="([^"]*{re.escape(PIP_WHEEL)})[#"]', page.decode("utf-8"))
-        if link is None:
-            fail(f"this Python has no pip, and {index} has no {PIP_WHEEL}", remedy)
-        wheel = download(urllib.parse.urljoin(f"{index}/pip/", link[1]))
-    except (OSError, UnicodeDecodeError) as error:
-        fail(f"this Python has no pip, and fetching one from {index} failed: {error}", remedy)
-    if hashlib.sha256(wheel).hexdigest() != PIP_SHA256:
-        fail(f"this Python has no pip, and the {PIP_WHEEL} that {index} gave has another hash", remedy)
+    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+        fail("this Python has neither ensurepip nor pip", remedy)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, PIP_WHEEL)
-        path.write_bytes(wheel)
+        # Lists and cache of its own: a fresh machine has no lists, and only root may write the system's.
+        for name in ("lists/partial", "cache/archives/partial"):
+            Path(folder, name).mkdir(parents=True)
+        apt = ["apt-get", "--quiet", "-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache"]
+        # Root would hand the download to the user _apt, who may not read this folder.
+        apt += ["-o", "APT::Sandbox::User=root"]
+        for step in ([*apt, "update"], [*apt, "download", "python3-pip-whl"]):
+            done = subprocess.run(step, cwd=folder, capture_output=True, text=True)
+            if done.returncode != 0:
+                fail(f"this Python has no pip, and `{step[0]} {step[-1]}` failed: {done.stderr.strip()}", remedy)
+        packages = [str(path) for path in Path(folder).glob("python3-pip-whl*.deb")]
+        wheels = []
+        if packages and subprocess.run(["dpkg-deb", "-x", packages[0], f"{folder}/package"]).returncode == 0:
+            wheels = list(Path(folder, "package").rglob("pip-*.whl"))
+        if not wheels:
+            fail("this Python has no pip, and Debian's package python3-pip-whl holds none", remedy)
         # A wheel is a zip file, and Python runs a package that is in one.
-        pip_install([str(PYTHON), str(path / "pip")], "--no-deps", "--no-index", str(path))
-
-
-def download(url: str) -> bytes:
-    """Return what is at this address; whether it is the right thing is for the caller's hash to say."""
-    # A fresh machine may have no certificates, and needs none here: pip brings its own for all that follows.
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with urllib.request.urlopen(url, timeout=60, context=context) as answer:
-        content: bytes = answer.read()
-    return content
+        pip_install([str(PYTHON), str(wheels[0] / "pip")], "--no-deps", "--no-index", str(wheels[0]))
 
 
 def pip_install(pip: list[str], *arguments: str) -> None:

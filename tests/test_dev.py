@@ -142,19 +142,31 @@ def test_unknown_command_is_told_the_known_ones(capsys: pytest.CaptureFixture[st
     assert "serve, test, build, update, lock" in capsys.readouterr().err
 
 
-def test_pip_with_another_hash_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the index gives as pip is not run unless its hash is the one in dev.py."""
-    answers = {
-        "https://index.example/simple/pip/": f'<a href="../../files/{dev.PIP_WHEEL}#sha256=0">'.encode(),
-        f"https://index.example/files/{dev.PIP_WHEEL}": b"not pip",
-    }
-    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple/")
-    monkeypatch.setattr(dev, "download", answers.__getitem__)
+@pytest.mark.parametrize(
+    ("commands", "cause"),
+    [
+        ({}, "neither ensurepip nor pip"),
+        ({"apt-get": "echo no network >&2; exit 100", "dpkg-deb": "exit 0"}, "`apt-get update` failed: no network"),
+        ({"apt-get": "exit 0", "dpkg-deb": "exit 0"}, "python3-pip-whl holds none"),
+    ],
+)
+def test_python_that_cannot_get_pip_is_told_what_to_do(
+    commands: dict[str, str],
+    cause: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """Where neither Python nor Debian's package gives a pip, the cause and the remedy are said, and nothing is run."""
+    for name, script in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(dev, "pip_install", lambda *_: pytest.fail("it was run"))
     with pytest.raises(SystemExit):
-        dev.fetch_pip()
+        dev.debian_pip()
     said = capsys.readouterr().err
-    assert "another hash" in said
+    assert cause in said
     assert "apt install python3-venv" in said
 
 
