@@ -98,33 +98,6 @@ def play(program: list[tuple[tuple[str, int, str], list[tuple[int, str | None]]]
     return [*answers, files]
 
 
-@pytest.mark.parametrize("what", [None, "trip", "other"])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("store_type", "read"), EVERY_READ)
-def test_read_is_as_fresh_without_it(
-    store_type: StoreType, read: Read, kind: str, what: str | None, folder: Path, worker: Worker
-) -> None:
-    """Read, write elsewhere: reading gives the same before `invalidate_cache`, after it, and to a new store object.
-
-    Kills: a cache whose reads are stale until it is invalidated (what PraisonAI's pages promised, #494).
-    """
-    store = store_type(folder)
-    begin(store)
-    read(store)
-    other = rival(kind, worker, store_type, folder)
-    assert other("add_message", "trip", "user", "theirs") is True
-    without = read(store)
-    store.invalidate_cache(what)
-    assert read(store) == without == read(store_type(folder))
-
-
-def begin(store: Store) -> None:
-    """Write a session that every read finds."""
-    store.set_agent_info("trip", agent_name="guide")
-    store.set_gateway_info("trip", gateway_session_id="gate", agent_id="agent")
-    store.add_message("trip", "user", "first")
-
-
 def test_it_touches_no_file(store_type: StoreType, folder: Path, worker: Worker) -> None:
     """It takes no lock, writes nothing, creates nothing, and minds neither a missing session nor a damaged one.
 
@@ -154,6 +127,33 @@ def test_it_touches_no_file(store_type: StoreType, folder: Path, worker: Worker)
     store.invalidate_cache("trip")
     with pytest.raises(SessionDamaged):
         store.get_session("trip")
+
+
+@pytest.mark.parametrize("what", [None, "trip", "other"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("store_type", "read"), EVERY_READ)
+def test_read_is_as_fresh_without_it(
+    store_type: StoreType, read: Read, kind: str, what: str | None, folder: Path, worker: Worker
+) -> None:
+    """Read, write elsewhere: reading gives the same before `invalidate_cache`, after it, and to a new store object.
+
+    Kills: a cache whose reads are stale until it is invalidated (what PraisonAI's pages promised, #494).
+    """
+    store = store_type(folder)
+    begin(store)
+    read(store)
+    other = rival(kind, worker, store_type, folder)
+    assert other("add_message", "trip", "user", "theirs") is True
+    without = read(store)
+    store.invalidate_cache(what)
+    assert read(store) == without == read(store_type(folder))
+
+
+def begin(store: Store) -> None:
+    """Write a session that every read finds."""
+    store.set_agent_info("trip", agent_name="guide")
+    store.set_gateway_info("trip", gateway_session_id="gate", agent_id="agent")
+    store.add_message("trip", "user", "first")
 
 
 @settings(max_examples=60, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -76,21 +76,6 @@ def state(store: Store) -> Any:
     return found
 
 
-@pytest.mark.parametrize("durability", ["power", "process"])
-@pytest.mark.parametrize(("store_type", "verb", "args"), EVERY_CALL)
-def test_change_outlives_the_process_that_is_killed_when_it_has_returned(
-    store_type: StoreType, verb: str, args: tuple[Any, ...], durability: str, folder: Path, worker: Worker
-) -> None:
-    """The process is killed when the call has returned, before it does anything else; another one finds the change.
-
-    Kills: a write that is kept in memory, for later.
-    """
-    begin(store_type(folder))
-    before = state(store_type(folder))
-    worker.die(store_type, folder, verb, *args, at="returned", durability=durability)
-    assert state(store_type(folder)) != before
-
-
 @pytest.mark.parametrize(("durability", "steps"), [("power", WRITE), ("process", UNFLUSHED)])
 def test_file_is_flushed_before_the_rename_and_the_directory_after_it(
     store_type: StoreType, durability: Durability, steps: list[str], folder: Path
@@ -184,6 +169,44 @@ def test_flush_of_the_directory_that_fails_is_an_outcome_unknown(store_type: Sto
     assert len(store.get_chat_history("trip")) == 3
 
 
+def test_directory_that_another_process_created_and_did_not_flush_is_flushed(store_type: StoreType) -> None:
+    """A worker that finds the session directory made by one that died flushes its name before it returns.
+
+    Kills: a directory that is flushed by its creator only.
+    """
+
+    class Died(Exception):
+        pass
+
+    def die(verb: str) -> None:
+        if verb == "sync_directory":
+            raise Died
+
+    disk = SimulatedDisk(die)
+    with pytest.raises(Died):
+        begin(store_type(SESSIONS, disk=disk))
+    disk.moment = lambda _verb: None
+    store = store_type(SESSIONS, disk=disk)
+    begin(store)
+    returned = state(store)
+    assert all(state(store_type(SESSIONS, disk=after)) == returned for after in disk.after_a_cut())
+
+
+@pytest.mark.parametrize("durability", ["power", "process"])
+@pytest.mark.parametrize(("store_type", "verb", "args"), EVERY_CALL)
+def test_change_outlives_the_process_that_is_killed_when_it_has_returned(
+    store_type: StoreType, verb: str, args: tuple[Any, ...], durability: str, folder: Path, worker: Worker
+) -> None:
+    """The process is killed when the call has returned, before it does anything else; another one finds the change.
+
+    Kills: a write that is kept in memory, for later.
+    """
+    begin(store_type(folder))
+    before = state(store_type(folder))
+    worker.die(store_type, folder, verb, *args, at="returned", durability=durability)
+    assert state(store_type(folder)) != before
+
+
 @pytest.mark.parametrize(("store_type", "verb", "args"), EVERY_CALL)
 def test_loss_of_power_takes_nothing_that_has_returned(store_type: StoreType, verb: str, args: tuple[Any, ...]) -> None:
     """Whatever a loss of power leaves of what was not flushed, a change that has returned is there.
@@ -229,29 +252,6 @@ def test_loss_of_power_in_the_middle_of_a_change_takes_nothing_from_before(
     getattr(store, verb)(*args)
     assert cuts >= 3
     assert lost == []
-
-
-def test_directory_that_another_process_created_and_did_not_flush_is_flushed(store_type: StoreType) -> None:
-    """A worker that finds the session directory made by one that died flushes its name before it returns.
-
-    Kills: a directory that is flushed by its creator only.
-    """
-
-    class Died(Exception):
-        pass
-
-    def die(verb: str) -> None:
-        if verb == "sync_directory":
-            raise Died
-
-    disk = SimulatedDisk(die)
-    with pytest.raises(Died):
-        begin(store_type(SESSIONS, disk=disk))
-    disk.moment = lambda _verb: None
-    store = store_type(SESSIONS, disk=disk)
-    begin(store)
-    returned = state(store)
-    assert all(state(store_type(SESSIONS, disk=after)) == returned for after in disk.after_a_cut())
 
 
 @pytest.mark.parametrize("verb", ["add_message", "delete_session"])

@@ -49,6 +49,43 @@ def contents(store: Store) -> list[str]:
     return [message["content"] for message in store.get_chat_history("trip")]
 
 
+def test_failed_change_leaves_the_lock_to_others(store_type: StoreType, folder: Path) -> None:
+    """A change that raises has changed nothing, and the next writer does not wait for it.
+
+    Kills: a lock that is released only when all goes well.
+    """
+    store = store_type(folder)
+    store.add_message("trip", "user", "first")
+
+    def fail(_session: Any) -> Any:
+        raise KeyError("changed my mind")
+
+    with pytest.raises(KeyError):
+        store.update("trip", fail)
+    assert store_type(folder, lock_timeout=0).add_message("trip", "user", "second")
+    assert contents(store) == ["first", "second"]
+
+
+def test_lock_file_that_is_deleted_under_its_holder_costs_no_message(
+    store_type: StoreType, folder: Path, worker: Worker
+) -> None:
+    """A change whose lock file was deleted meanwhile says that nothing was written, and takes nothing away.
+
+    Kills: a store that trusts a lock which is no longer the one that others take.
+    """
+    store = store_type(folder)
+    store.add_message("trip", "user", "first")
+
+    def change(session: Any) -> Any:
+        (folder / "trip.json.lock").unlink()
+        assert worker.call(store_type, folder, "add_message", "trip", "user", "theirs") is True
+        return session.with_message(SessionMessage("user", "mine"))
+
+    with pytest.raises(WriteFailed, match="its lock file was deleted"):
+        store.update("trip", change)
+    assert contents(store) == ["first", "theirs"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("step", UNDER_LOCK)
 def test_rival_in_the_middle_of_a_change_is_not_lost(
@@ -118,43 +155,6 @@ def test_rival_that_tries_at_every_moment_of_every_verb_loses_nothing(
     kept = [content for content in contents(store_type(folder)) if content != "mine"]
     assert kept == ["first", *told]
     assert told  # before the lock, at least
-
-
-def test_lock_file_that_is_deleted_under_its_holder_costs_no_message(
-    store_type: StoreType, folder: Path, worker: Worker
-) -> None:
-    """A change whose lock file was deleted meanwhile says that nothing was written, and takes nothing away.
-
-    Kills: a store that trusts a lock which is no longer the one that others take.
-    """
-    store = store_type(folder)
-    store.add_message("trip", "user", "first")
-
-    def change(session: Any) -> Any:
-        (folder / "trip.json.lock").unlink()
-        assert worker.call(store_type, folder, "add_message", "trip", "user", "theirs") is True
-        return session.with_message(SessionMessage("user", "mine"))
-
-    with pytest.raises(WriteFailed, match="its lock file was deleted"):
-        store.update("trip", change)
-    assert contents(store) == ["first", "theirs"]
-
-
-def test_failed_change_leaves_the_lock_to_others(store_type: StoreType, folder: Path) -> None:
-    """A change that raises has changed nothing, and the next writer does not wait for it.
-
-    Kills: a lock that is released only when all goes well.
-    """
-    store = store_type(folder)
-    store.add_message("trip", "user", "first")
-
-    def fail(_session: Any) -> Any:
-        raise KeyError("changed my mind")
-
-    with pytest.raises(KeyError):
-        store.update("trip", fail)
-    assert store_type(folder, lock_timeout=0).add_message("trip", "user", "second")
-    assert contents(store) == ["first", "second"]
 
 
 def test_many_threads_and_processes_at_once(folder: Path, start_worker: Callable[[], Worker]) -> None:

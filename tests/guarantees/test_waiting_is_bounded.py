@@ -136,6 +136,40 @@ def ends_by_itself(call: Callable[[], Any], let_go: Callable[[], None]) -> Any:
     return raised[0] if raised else None
 
 
+def test_both_waits_share_one_timeout(store_type: StoreType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has waited 3 of 5 seconds for a thread waits at most 2 for a process.
+
+    Kills: a timeout for each of the two waits.
+    """
+    clock = iter([100.0, 103.0])
+    given: list[float] = []
+
+    def file_lock(path: str, *, timeout: float, **options: Any) -> FileLock:
+        given.append(timeout)
+        return FileLock(path, timeout=timeout, **options)
+
+    begin(store_type(folder))
+    monkeypatch.setattr("readfresh.disk.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("readfresh.disk.FileLock", file_lock)
+    store_type(folder, lock_timeout=5).get_session("trip")
+    assert given == [2.0]
+
+
+@pytest.mark.parametrize("step", UNDER_LOCK)
+def test_holder_that_is_killed_at_any_step_blocks_nobody(
+    store_type: StoreType, step: str, folder: Path, worker: Worker
+) -> None:
+    """The system takes a dead process's lock back, wherever it died: the next caller does not wait at all.
+
+    Kills: a lock that is a file which exists.
+    """
+    begin(store_type(folder))
+    worker.die(store_type, folder, "add_message", "trip", "user", "theirs", at=step)
+    store = store_type(folder, lock_timeout=0)
+    assert store.add_message("trip", "user", "mine")
+    assert store.get_chat_history("trip")[-1]["content"] == "mine"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("store_type", "use"), EVERY_USE)
 def test_every_verb_gives_up_and_says_so(
@@ -184,40 +218,6 @@ def test_wait_is_not_shorter_than_the_timeout(store_type: StoreType, kind: str, 
         waiting.wait()
     thread.join(PATIENCE_SECONDS)
     assert said == [True]
-
-
-def test_both_waits_share_one_timeout(store_type: StoreType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever has waited 3 of 5 seconds for a thread waits at most 2 for a process.
-
-    Kills: a timeout for each of the two waits.
-    """
-    clock = iter([100.0, 103.0])
-    given: list[float] = []
-
-    def file_lock(path: str, *, timeout: float, **options: Any) -> FileLock:
-        given.append(timeout)
-        return FileLock(path, timeout=timeout, **options)
-
-    begin(store_type(folder))
-    monkeypatch.setattr("readfresh.disk.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr("readfresh.disk.FileLock", file_lock)
-    store_type(folder, lock_timeout=5).get_session("trip")
-    assert given == [2.0]
-
-
-@pytest.mark.parametrize("step", UNDER_LOCK)
-def test_holder_that_is_killed_at_any_step_blocks_nobody(
-    store_type: StoreType, step: str, folder: Path, worker: Worker
-) -> None:
-    """The system takes a dead process's lock back, wherever it died: the next caller does not wait at all.
-
-    Kills: a lock that is a file which exists.
-    """
-    begin(store_type(folder))
-    worker.die(store_type, folder, "add_message", "trip", "user", "theirs", at=step)
-    store = store_type(folder, lock_timeout=0)
-    assert store.add_message("trip", "user", "mine")
-    assert store.get_chat_history("trip")[-1]["content"] == "mine"
 
 
 def test_holder_that_is_stopped_holds_until_it_goes_on(store_type: StoreType, folder: Path, worker: Worker) -> None:

@@ -8,14 +8,10 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-import readfresh
-from tests.guarantees.disks import WatchedDisk
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 20.0  # a worker that is silent for so long hangs, and the test fails
@@ -26,7 +22,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.guarantees.worker"],
+            [sys.executable, "-m", "tests.guarantees.worker_process"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -126,70 +122,3 @@ class Raised(Exception):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"{name}: {text}")
         self.name = name
-
-
-class _Server:
-    """What runs in the process: it does what the handle tells, until that closes the pipe."""
-
-    def __init__(self) -> None:
-        self._stores: dict[str, Any] = {}
-        self._stop = ""
-        self._dying = False
-
-    def serve(self) -> None:
-        """Take orders."""
-        while line := sys.stdin.readline():
-            order = json.loads(line)
-            store = self._store(order)
-            self._stop = order["stop"]
-            if order.get("die"):
-                self._call_and_die(store, order)
-            else:
-                self._call(store, order)
-            self._stop = ""
-
-    def _call(self, store: Any, order: dict[str, Any]) -> None:
-        try:
-            self._say(returned=getattr(store, order["verb"])(*order["args"]))
-        except Exception as error:
-            self._say(raised=type(error).__name__, text=str(error))
-
-    def _call_and_die(self, store: Any, order: dict[str, Any]) -> None:
-        child = os.fork()
-        if child == 0:
-            self._dying = True
-            status = 1
-            try:
-                getattr(store, order["verb"])(*order["args"])
-                self._watch("returned", "")
-                status = 0
-            finally:
-                os._exit(status)
-        self._say(returned=os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-
-    def _store(self, order: dict[str, Any]) -> Any:
-        which = json.dumps([order["kind"], order["folder"], order["options"]])
-        if which not in self._stores:
-            kind: Callable[..., Any] = getattr(readfresh, order["kind"])
-            self._stores[which] = kind(order["folder"], disk=WatchedDisk(self._watch), **order["options"])
-        return self._stores[which]
-
-    def _watch(self, verb: str, _file: str) -> None:
-        if verb != self._stop:
-            return
-        if self._dying:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self._stop = ""
-        self._say(stopped=verb)
-        sys.stdin.readline()
-
-    def _say(self, **answer: object) -> None:
-        print(json.dumps(answer, default=_plain), flush=True)
-
-
-def _plain(value: Any) -> Any:
-    return value.to_dict()
-
-
-if __name__ == "__main__":
-    _Server().serve()

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.sabotage.fault import Fault
 
 VARIABLE = "READFRESH_SABOTAGE"
+REPORT_VARIABLE = "READFRESH_SABOTAGE_REPORT"
 HERE = Path(__file__).parent
 
 

@@ -472,6 +472,7 @@ def timeout_answered_with_an_empty_session() -> None:
 
 def lock_that_outlives_its_holder() -> None:
     """Hold the lock as long as a file exists, whoever has died."""
+    import threading
     import time
 
     from readfresh.disk import Disk, HeldLock
@@ -487,6 +488,7 @@ def lock_that_outlives_its_holder() -> None:
             except FileExistsError:
                 if time.monotonic() >= deadline:
                     raise TimeoutError("somebody held the lock") from None
+                threading.Event().wait(0.001)
         try:
             yield _held_by_nobody(path)
         finally:

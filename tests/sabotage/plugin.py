@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sabotage.faults import HERE, VARIABLE, apply_named
-
-REPORT_VARIABLE = "READFRESH_SABOTAGE_REPORT"
+from tests.sabotage.faults import HERE, REPORT_VARIABLE, VARIABLE, apply_named
 
 outcomes: dict[str, dict[str, str]] = {}
 

@@ -9,10 +9,8 @@ By hand: `READFRESH_SABOTAGE=no-lock pytest tests/guarantees/test_no_lost_update
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
+import queue
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,11 +18,8 @@ from typing import cast
 
 import pytest
 
-from tests.sabotage.faults import HERE, VARIABLE, all_faults
-from tests.sabotage.plugin import REPORT_VARIABLE
-
-ROOT = HERE.parents[1]
-SECONDS = 60  # a fault may make a test wait, not hang
+from tests.sabotage.faults import HERE, all_faults
+from tests.sabotage.runner import ROOT, Runner
 
 Job = tuple[str, str]
 JOBS = [(name, slug) for name, fault in all_faults().items() for slug in fault.breaks]
@@ -35,32 +30,13 @@ def module_of(slug: str) -> str:
     return f"tests/guarantees/test_{slug.replace('-', '_')}.py"
 
 
-def run(fault: str, folder: Path, *tests: str) -> tuple[dict[str, dict[str, str]], str]:
-    """Run tests with a fault, or without one; return what became of each, and what pytest said."""
-    report = folder / "report.json"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", *tests, "--maxfail=1", "-q", "--tb=short", "-p", "no:cacheprovider"),
-            # The plugins of the whole suite draw and browse; these tests need none of them.
-            *("--confcutdir=tests/guarantees", "-p", "tests.sabotage.plugin"),
-            f"--basetemp={folder / 'tmp'}",
-        ],
-        cwd=ROOT,
-        env={**os.environ, VARIABLE: fault, REPORT_VARIABLE: str(report)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=SECONDS,
-    )
-    return json.loads(report.read_text()) if report.exists() else {}, done.stdout
-
-
-def catch(job: Job, folder: Path) -> str:
+def catch(runner: Runner, job: Job, folder: Path) -> str:
     """Return the test that the fault turns red; fail when there is none."""
     fault, slug = job
-    outcomes, said = run(fault, folder, module_of(slug))
+    outcomes, said = runner.run(fault, folder, module_of(slug))
     red = [(name, each) for name, each in outcomes.items() if each["how"] not in ("passed", "skipped")]
+    if not outcomes:
+        pytest.fail(f"{fault!r} kept {module_of(slug)} from being run\n{said}", pytrace=False)
     if not red:
         pytest.fail(f"{module_of(slug)} does not notice {fault!r}: {all_faults()[fault].what}\n{said}", pytrace=False)
     name, how = red[0]
@@ -72,14 +48,34 @@ def catch(job: Job, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
+def runners() -> Iterator[queue.Queue[Runner]]:
+    """As many runners as there are processors, each to be taken and put back."""
+    running = [Runner() for _ in range(os.cpu_count() or 1)]
+    free: queue.Queue[Runner] = queue.Queue()
+    for runner in running:
+        free.put(runner)
+    yield free
+    for runner in running:
+        runner.end()
+
+
+@pytest.fixture(scope="module")
 def caught(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, runners: queue.Queue[Runner]
 ) -> Iterator[dict[Job, Future[str]]]:
-    """Run the faults of the tests that were selected, as many at a time as there are processors."""
+    """Run the faults of the tests that were selected."""
     mine = [item for item in request.session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
     jobs = [cast("Job", item.callspec.params["job"]) for item in mine if item.function is test_fault_is_caught]
+
+    def run(job: Job, folder: Path) -> str:
+        runner = runners.get()
+        try:
+            return catch(runner, job, folder)
+        finally:
+            runners.put(runner)
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {job: pool.submit(catch, job, tmp_path_factory.mktemp("fault")) for job in jobs}
+        yield {job: pool.submit(run, job, tmp_path_factory.mktemp("fault")) for job in jobs}
 
 
 @pytest.mark.parametrize("job", JOBS, ids=" breaks ".join)
@@ -88,12 +84,14 @@ def test_fault_is_caught(job: Job, caught: dict[Job, Future[str]]) -> None:
     caught[job].result()
 
 
-def test_what_catches_a_fault_is_green_without_it(caught: dict[Job, Future[str]], tmp_path: Path) -> None:
+def test_what_catches_a_fault_is_green_without_it(
+    caught: dict[Job, Future[str]], runners: queue.Queue[Runner], tmp_path: Path
+) -> None:
     """Each test that a fault turned red passes when the fault is gone: it was the fault that it noticed."""
     tests = sorted({each.result() for each in caught.values() if each.exception() is None})
     assert bool(tests) == bool(caught)
     if tests:
-        outcomes, said = run("", tmp_path, *tests)
+        outcomes, said = runners.get().run("", tmp_path, *tests)
         assert [outcomes.get(test, {}).get("how") for test in tests] == ["passed"] * len(tests), said
 
 
