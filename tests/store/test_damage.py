@@ -21,6 +21,7 @@ from readfresh import (
     rescue,
     verify,
 )
+from readfresh.codec import NotASession, decode
 from tests.store.support import Kind, Store, Verb, contents, each_verb, filled, rescued, scaled, verbs_of, write_json
 
 DEEP = b"[" * 100_000
@@ -175,6 +176,13 @@ def test_what_is_no_session_is_damage(store: Store, directory: Path, raw: bytes)
     assert contents(directory) == before
     assert store.delete_session("trip") is True
     assert not store.session_exists("trip")
+
+
+@pytest.mark.parametrize("name", [name for name in DAMAGED if "surrogate" in name])
+def test_lone_surrogates_are_no_json_of_ours(name: str) -> None:
+    """The codec refuses them by itself, whoever calls it: `rescue` reads through it too."""
+    with pytest.raises(NotASession, match=r"surrogate|UTF-8"):
+        decode(DAMAGED[name])
 
 
 @pytest.mark.parametrize("raw", DAMAGED_TREE.values(), ids=DAMAGED_TREE)
