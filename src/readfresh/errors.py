@@ -61,16 +61,6 @@ class SessionStoreError(Exception):
         known = "Nothing was written." if self.written == "nothing" else "Whether it was written is unknown."
         return f"{what}{where}: {self.cause}. {known} {self.next_step}"
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # The default would call the class with the cause alone and lose the rest on the way out of a worker process.
-        return _rebuild, (type(self), self.cause, self.session_id, self.path, self.next_step)
-
-
-def _rebuild(
-    kind: type[SessionStoreError], cause: str, session_id: str | None, path: str | None, next_step: str
-) -> SessionStoreError:
-    return kind(cause, session_id=session_id, path=path, next_step=next_step)
-
 
 class StoreMisused(SessionStoreError):
     """The store was called where it cannot be: inside `change`, or by a child that was forked inside `change`."""
