@@ -828,6 +828,30 @@ def test_a_session_that_took_the_id_of_a_child_is_nobodys_child(tree: Hierarchic
     assert tree.get_parent("child") is None
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_parent_deleted_while_its_child_is_created_is_not_brought_back(directory: Path, again: bool) -> None:
+    """The parent stays deleted; a session that has taken its id since does not list the child."""
+    HierarchicalSessionStore(directory).create_session("top")
+
+    class Meanwhile(WatchedDisk):
+        def after(self, verb: str, path: str) -> None:
+            """Once the child is written, delete its parent."""
+            if verb == "replace" and path.endswith("child.json"):
+                other = HierarchicalSessionStore(directory)
+                other.delete_session("top")
+                if again:
+                    other.create_session("top")
+
+    store = HierarchicalSessionStore(directory, disk=Meanwhile())
+    assert store.create_session("child", parent_id="top") == "child"
+    assert store.session_exists("top") is again
+    assert store.get_children("top") == []
+    assert store.get_parent("child") is None
+    assert store.get_session("child").parent_id == "top"
+    assert store.get_session("top").children_ids == ()
+    assert verify(store) == ()
+
+
 def test_fork_takes_the_messages_up_to_the_index(tree: HierarchicalSessionStore) -> None:
     """A fork begins with the messages up to the index, itself included, and with agent and metadata."""
     tree.create_session("top", "A trip", agent_name="Ann", metadata={"k": 1})
