@@ -9,90 +9,80 @@ By hand: `READFRESH_SABOTAGE=no-lock pytest tests/guarantees/test_no_lost_update
 
 from __future__ import annotations
 
-import os
-import queue
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from tests.sabotage.faults import HERE, all_faults
-from tests.sabotage.runner import ROOT, Runner
+from tests.sabotage.runner import ROOT, Outcomes, Runner
 
-Job = tuple[str, str]
 JOBS = [(name, slug) for name, fault in all_faults().items() for slug in fault.breaks]
 
 
-def module_of(slug: str) -> str:
-    """Return the path of the guarantee's test module."""
-    return f"tests/guarantees/test_{slug.replace('-', '_')}.py"
+@pytest.fixture(scope="session")
+def runner() -> Iterator[Runner]:
+    """The process whose forks run the tests."""
+    running = Runner()
+    yield running
+    running.end()
 
 
-def catch(runner: Runner, job: Job, folder: Path) -> str:
-    """Return the test that the fault turns red; fail when there is none."""
-    fault, slug = job
-    outcomes, said = runner.run(fault, folder, module_of(slug))
-    red = [(name, each) for name, each in outcomes.items() if each["how"] not in ("passed", "skipped")]
+@pytest.fixture(scope="session")
+def green() -> set[str]:
+    """Tests that were seen to pass without a fault."""
+    return set()
+
+
+def judge(outcomes: Outcomes) -> tuple[str, str]:
+    """Return the test that caught the fault and an empty text; or an empty name, and why the fault is not caught."""
     if not outcomes:
-        pytest.fail(f"{fault!r} kept {module_of(slug)} from being run\n{said}", pytrace=False)
+        return "", "kept the tests from being run"
+    red = [(name, each) for name, each in outcomes.items() if each["how"] not in ("passed", "skipped")]
     if not red:
-        pytest.fail(f"{module_of(slug)} does not notice {fault!r}: {all_faults()[fault].what}\n{said}", pytrace=False)
+        return "", "is not noticed"
     name, how = red[0]
     if how["when"] != "call":
-        pytest.fail(f"{fault!r} broke the {how['when']} of {name}, where no test failed\n{said}", pytrace=False)
+        return "", f"broke the {how['when']} of {name}, where no test failed"
     if Path(how["where"]).parent == HERE:
-        pytest.fail(f"{fault!r} is itself broken, and crashed in {name}\n{said}", pytrace=False)
-    return name
+        return "", f"is itself broken, and crashed in {name}"
+    return name, ""
 
 
-@pytest.fixture(scope="module")
-def runners() -> Iterator[queue.Queue[Runner]]:
-    """As many runners as there are processors, each to be taken and put back."""
-    running = [Runner() for _ in range(os.cpu_count() or 1)]
-    free: queue.Queue[Runner] = queue.Queue()
-    for runner in running:
-        free.put(runner)
-    yield free
-    for runner in running:
-        runner.end()
+@pytest.mark.parametrize(("fault", "slug"), JOBS, ids=[" breaks ".join(job) for job in JOBS])
+def test_fault_is_caught(fault: str, slug: str, runner: Runner, green: set[str], tmp_path: Path) -> None:
+    """The fault turns a test of the guarantee red, and that test is green without it."""
+    module = f"tests/guarantees/test_{slug.replace('-', '_')}.py"
+    (tmp_path / "with").mkdir()
+    outcomes, said = runner.run(fault, tmp_path / "with", module)
+    name, why = judge(outcomes)
+    if not name:
+        pytest.fail(f"{module}: {fault!r} ({all_faults()[fault].what}) {why}\n{said}", pytrace=False)
+    if name not in green:
+        (tmp_path / "without").mkdir()
+        outcomes, said = runner.run("", tmp_path / "without", name)
+        assert outcomes.get(name, {}).get("how") == "passed", said
+        green.add(name)
 
 
-@pytest.fixture(scope="module")
-def caught(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, runners: queue.Queue[Runner]
-) -> Iterator[dict[Job, Future[str]]]:
-    """Run the faults of the tests that were selected."""
-    mine = [item for item in request.session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
-    jobs = [cast("Job", item.callspec.params["job"]) for item in mine if item.function is test_fault_is_caught]
-
-    def run(job: Job, folder: Path) -> str:
-        runner = runners.get()
-        try:
-            return catch(runner, job, folder)
-        finally:
-            runners.put(runner)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {job: pool.submit(run, job, tmp_path_factory.mktemp("fault")) for job in jobs}
-
-
-@pytest.mark.parametrize("job", JOBS, ids=" breaks ".join)
-def test_fault_is_caught(job: Job, caught: dict[Job, Future[str]]) -> None:
-    """The fault turns a test of the guarantee red."""
-    caught[job].result()
-
-
-def test_what_catches_a_fault_is_green_without_it(
-    caught: dict[Job, Future[str]], runners: queue.Queue[Runner], tmp_path: Path
-) -> None:
-    """Each test that a fault turned red passes when the fault is gone: it was the fault that it noticed."""
-    tests = sorted({each.result() for each in caught.values() if each.exception() is None})
-    assert bool(tests) == bool(caught)
-    if tests:
-        outcomes, said = runners.get().run("", tmp_path, *tests)
-        assert [outcomes.get(test, {}).get("how") for test in tests] == ["passed"] * len(tests), said
+@pytest.mark.parametrize(
+    ("test", "why"),
+    [
+        ("import nowhere", "kept the tests from being run"),
+        ("def test_it(): pass", "is not noticed"),
+        ("import pytest\ndef test_it(): pytest.skip()", "is not noticed"),
+        ("def test_it(nothing): pass", "broke the setup of"),
+        ("from tests.sabotage.fault import put\ndef test_it(): put(1, x=2)", "is itself broken, and crashed in"),
+        ("def test_it(): assert False", ""),
+    ],
+)
+def test_what_counts_as_caught(test: str, why: str, runner: Runner, tmp_path: Path) -> None:
+    """A test that fails, and nothing else: no skip, no broken fixture, no import that fails, no fault that crashes."""
+    file = tmp_path / "test_it.py"
+    file.write_text(test + "\n")
+    name, said = judge(runner.run("", tmp_path, str(file))[0])
+    assert said.startswith(why)
+    assert bool(name) == (not why)
 
 
 def test_every_guarantee_has_a_fault() -> None:
