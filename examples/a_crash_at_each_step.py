@@ -1,4 +1,6 @@
-"""Kill a worker before each step of a save, and look at what the next one finds."""
+"""Kill a worker before each step of a save, and look at what the next one
+finds.
+"""
 
 import os
 import signal
@@ -62,21 +64,39 @@ class DeadlyDisk(Disk):
         super().replace(source, target)
 
     def sync_directory(self, directory: str) -> None:
-        """Wait until the rename has reached the disk; the directories above are none of this program's business."""
+        """Wait until the rename has reached the disk; the directories above
+        are none of this program's business.
+        """
         if os.path.basename(directory) == "chats":
             self.die_at("sync_directory")
         super().sync_directory(directory)
 
 
 temporary = Path("chats/trip.json.tmp")
-print(f"{'killed at':16}{'messages':10}{'temporary file':16}after the next save")
-for verb in ("lock", "read", "create", "write", "fsync", "close", "replace", "sync_directory", "unlock"):
+print(
+    f"{'killed at':16}{'messages':10}{'temporary file':16}after the next save"
+)
+for verb in (
+    "lock",
+    "read",
+    "create",
+    "write",
+    "fsync",
+    "close",
+    "replace",
+    "sync_directory",
+    "unlock",
+):
     store = DefaultSessionStore("chats")
-    store.set_chat_history("trip", [{"role": "user", "content": "Where shall we go?"}])
+    store.set_chat_history(
+        "trip", [{"role": "user", "content": "Where shall we go?"}]
+    )
     worker = os.fork()
     if worker == 0:
         with suppress(BaseException):
-            DefaultSessionStore("chats", disk=DeadlyDisk(verb)).add_assistant_message("trip", "Porto it is.")
+            DefaultSessionStore(
+                "chats", disk=DeadlyDisk(verb)
+            ).add_assistant_message("trip", "Porto it is.")
         os._exit(1)
     _, status = os.waitpid(worker, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
@@ -85,4 +105,5 @@ for verb in ("lock", "read", "create", "write", "fsync", "close", "replace", "sy
     left = "left" if temporary.exists() else "none"
     store.add_user_message("trip", "And when?")
     after = len(store.get_chat_history("trip"))
-    print(f"{verb:16}{found:<10}{left:16}{after} messages, {'left' if temporary.exists() else 'none'}")
+    litter = "left" if temporary.exists() else "none"
+    print(f"{verb:16}{found:<10}{left:16}{after} messages, {litter}")

@@ -1,4 +1,6 @@
-"""Record what a save does on the disk, with a disk of our own in the place of the real one."""
+"""Record what a save does on the disk, with a disk of our own in the place of
+the real one.
+"""
 
 import os
 from collections.abc import Iterator

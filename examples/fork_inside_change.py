@@ -3,7 +3,12 @@
 import os
 from collections.abc import Callable
 
-from readfresh import DefaultSessionStore, SessionData, SessionMessage, StoreMisused
+from readfresh import (
+    DefaultSessionStore,
+    SessionData,
+    SessionMessage,
+    StoreMisused,
+)
 
 store = DefaultSessionStore("chats")
 
@@ -18,11 +23,16 @@ def in_a_child(work: Callable[[], object]) -> None:
 
 
 in_a_child(lambda: store.add_user_message("trip", "from a child"))
-print([message["content"] for message in store.get_chat_history("trip")], flush=True)  # before the next fork copies it
+print(
+    [message["content"] for message in store.get_chat_history("trip")],
+    flush=True,
+)  # before the next fork copies it
 
 
 def forks(session: SessionData) -> SessionData:
-    """Fork; both processes come back from here, and one of them holds the lock."""
+    """Fork; both processes come back from here, and one of them holds the
+    lock.
+    """
     if child := os.fork():
         os.waitpid(child, 0)
         return session.with_message(SessionMessage("user", "from the parent"))

@@ -29,7 +29,11 @@ try:
     store.get_chat_history("trip")
 except LockTimeout as error:
     print(f"a read: {error.cause}")
-print("without a lock:", store.session_exists("trip"), store.list_sessions()[0]["message_count"])
+print(
+    "without a lock:",
+    store.session_exists("trip"),
+    store.list_sessions()[0]["message_count"],
+)
 
 os.kill(holder, signal.SIGKILL)
 os.waitpid(holder, 0)

@@ -1,4 +1,6 @@
-"""Two caches, broken: the subclass keeps a cache that the inherited `invalidate_cache` has never heard of."""
+"""Two caches, broken: the subclass keeps a cache that the inherited
+`invalidate_cache` has never heard of.
+"""
 
 import json
 from pathlib import Path
@@ -14,7 +16,9 @@ class Store:
     def get_session(self, session_id: str) -> dict[str, Any]:
         """Return the session."""
         if session_id not in self._cache:
-            self._cache[session_id] = json.loads(Path(f"{session_id}.json").read_text())
+            self._cache[session_id] = json.loads(
+                Path(f"{session_id}.json").read_text()
+            )
         return self._cache[session_id]
 
     def invalidate_cache(self) -> None:
@@ -32,7 +36,9 @@ class HierarchicalStore(Store):
     def get_children(self, session_id: str) -> list[str]:
         """Return the ids of the children."""
         if session_id not in self._children:
-            self._children[session_id] = self.get_session(session_id)["children_ids"]
+            self._children[session_id] = self.get_session(session_id)[
+                "children_ids"
+            ]
         return self._children[session_id]
 
 

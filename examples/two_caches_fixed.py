@@ -1,4 +1,6 @@
-"""Two caches, fixed: the subclass reads through the one cache, which `invalidate_cache` knows."""
+"""Two caches, fixed: the subclass reads through the one cache, which
+`invalidate_cache` knows.
+"""
 
 import json
 from pathlib import Path
@@ -14,7 +16,9 @@ class Store:
     def get_session(self, session_id: str) -> dict[str, Any]:
         """Return the session."""
         if session_id not in self._cache:
-            self._cache[session_id] = json.loads(Path(f"{session_id}.json").read_text())
+            self._cache[session_id] = json.loads(
+                Path(f"{session_id}.json").read_text()
+            )
         return self._cache[session_id]
 
     def invalidate_cache(self) -> None:

@@ -27,12 +27,19 @@ def rename(text: str) -> Iterator[None]:
 
 
 def lock() -> None:
-    """Take the lock, which the end of the process frees; raise when somebody holds it."""
+    """Take the lock, which the end of the process frees; raise when somebody
+    holds it.
+    """
     descriptor = os.open("trip.json.lock", os.O_WRONLY | os.O_CREAT, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def play(design: str, write: Callable[[str], Iterator[None]], *, locked: bool = False) -> None:
+def play(
+    design: str,
+    write: Callable[[str], Iterator[None]],
+    *,
+    locked: bool = False,
+) -> None:
     """Kill worker A half-way; then start worker B, which reads."""
     Path("trip.json").write_text(OLD)
     for worker in (worker_a, worker_b):

@@ -35,13 +35,24 @@ class KnownAndExtra(Known):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "KnownAndExtra":
         """Take everything."""
-        return cls(data["messages"], {name: value for name, value in data.items() if name != "messages"})
+        return cls(
+            data["messages"],
+            {
+                name: value
+                for name, value in data.items()
+                if name != "messages"
+            },
+        )
 
 
 for kind in (Known, KnownAndExtra):
     file = Path("trip.json")
-    file.write_text('{"messages": [], "parent_id": "year"}')  # 1. worker A has a class with `parent_id`
-    session = kind.from_dict(json.loads(file.read_text()))  # 2. worker B has one without, and reads
+    file.write_text(
+        '{"messages": [], "parent_id": "year"}'
+    )  # 1. worker A has a class with `parent_id`
+    session = kind.from_dict(
+        json.loads(file.read_text())
+    )  # 2. worker B has one without, and reads
     session.messages.append("Porto it is.")
     file.write_text(json.dumps(session.to_dict()))  # 3. worker B writes
     print(f"{kind.__name__}: {file.read_text()}")

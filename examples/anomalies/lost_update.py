@@ -1,4 +1,6 @@
-"""Lost update: worker B changes what it has read, and worker A has written in between."""
+"""Lost update: worker B changes what it has read, and worker A has written in
+between.
+"""
 
 import fcntl
 import json
@@ -43,10 +45,18 @@ def unlock(held: int | None) -> None:
         os.close(held)
 
 
-def play(design: str, save: Callable[[Messages], None], *, locked: bool = False, cached: bool = False) -> None:
+def play(
+    design: str,
+    save: Callable[[Messages], None],
+    *,
+    locked: bool = False,
+    cached: bool = False,
+) -> None:
     """Play the steps that the two workers take, in their order."""
     save(["Where shall we go?"])
-    cache = load() if cached else None  # 0. worker B has read the session earlier, and keeps it
+    cache = (
+        load() if cached else None
+    )  # 0. worker B has read the session earlier, and keeps it
     held = lock() if locked else None  # 1. worker A locks
     first = load()  # 2. worker A reads
     waits = locked and lock() is None  # 3. worker B wants to change it too
@@ -61,7 +71,9 @@ def play(design: str, save: Callable[[Messages], None], *, locked: bool = False,
     if waits:
         unlock(held)
     lost = "no" if "Porto it is." in load() else "possible"
-    print(f"{design}: {lost}. {len(load())} of 3 messages: {', '.join(load())}")
+    print(
+        f"{design}: {lost}. {len(load())} of 3 messages: {', '.join(load())}"
+    )
 
 
 play("write in place", in_place)

@@ -1,4 +1,6 @@
-"""Stale read: worker B has read the session, worker A writes, worker B reads again."""
+"""Stale read: worker B has read the session, worker A writes, worker B reads
+again.
+"""
 
 import json
 import os
@@ -39,13 +41,15 @@ class Cache:
 
 
 class CacheByTime:
-    """What was read last, as long as the file's modification time and size stay the same."""
+    """What was read last, as long as the file's modification time and size
+    stay the same.
+    """
 
     def __init__(self) -> None:
         self.kept: tuple[tuple[int, int], Messages] | None = None
 
     def read(self) -> Messages:
-        """Return what is kept; read the file when its time or its size differ."""
+        """Return what is kept; read the file when its time or size differ."""
         status = os.stat("trip.json")
         version = (status.st_mtime_ns, status.st_size)
         if self.kept is None or self.kept[0] != version:
@@ -53,13 +57,19 @@ class CacheByTime:
         return self.kept[1]
 
 
-def play(design: str, save: Callable[[Messages], None], read: Callable[[], Messages]) -> None:
-    """Play the steps that the two workers take, in their order; a lock has nothing to say, for nobody overlaps."""
+def play(
+    design: str, save: Callable[[Messages], None], read: Callable[[], Messages]
+) -> None:
+    """Play the steps that the two workers take, in their order; a lock has
+    nothing to say, for nobody overlaps.
+    """
     save(["Porto it is."])
     os.utime("trip.json", ns=(0, 0))
     read()  # 1. worker B reads
     save(["Paris it is."])  # 2. worker A writes, and has returned
-    os.utime("trip.json", ns=(0, 0))  # the clock of the file system has not moved between the two writes
+    os.utime(
+        "trip.json", ns=(0, 0)
+    )  # the clock of the file system has not moved between the two writes
     seen = read()  # 3. worker B reads again
     stale = "no" if seen == ["Paris it is."] else "possible"
     print(f"{design}: {stale}. worker B reads {seen[0]}")

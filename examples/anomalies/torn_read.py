@@ -44,7 +44,13 @@ def unlock(held: int | None) -> None:
         os.close(held)
 
 
-def play(design: str, write: Write, *, writers_lock: bool = False, readers_lock: bool = False) -> None:
+def play(
+    design: str,
+    write: Write,
+    *,
+    writers_lock: bool = False,
+    readers_lock: bool = False,
+) -> None:
     """Play the steps that the two workers take, in their order."""
     Path("trip.json").write_text(OLD)
     held = lock() if writers_lock else None  # 1. worker A locks
@@ -60,7 +66,8 @@ def play(design: str, write: Write, *, writers_lock: bool = False, readers_lock:
         seen = Path("trip.json").read_text()
         unlock(held)
     torn = "no" if seen in (OLD, NEW) else "possible"
-    print(f"{design}: {torn}. worker B {'waits and ' if waits else ''}reads {seen}")
+    waited = "waits and " if waits else ""
+    print(f"{design}: {torn}. worker B {waited}reads {seen}")
 
 
 play("write in place", in_place)

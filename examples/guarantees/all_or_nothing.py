@@ -1,5 +1,5 @@
-"""A reader, and a process that starts after a crash, finds a session as it was before a change or as it is after it,
-never in between.
+"""A reader, and a process that starts after a crash, finds a session as it was
+before a change or as it is after it, never in between.
 """
 
 import os
@@ -11,7 +11,9 @@ from readfresh.disk import Disk
 
 
 class Crash(Disk):
-    """The real disk, on which this process is killed in the middle of a write or right after the rename."""
+    """The real disk, on which this process is killed in the middle of a write
+    or right after the rename.
+    """
 
     def __init__(self, moment: str) -> None:
         self.moment = moment
@@ -31,8 +33,13 @@ class Crash(Disk):
 
 def change(moment: str) -> None:
     """Replace the history, and be killed at the moment."""
-    messages = [{"role": "user", "content": "new"}, {"role": "user", "content": "newer"}]
-    DefaultSessionStore("sessions", disk=Crash(moment)).set_chat_history("trip", messages)
+    messages = [
+        {"role": "user", "content": "new"},
+        {"role": "user", "content": "newer"},
+    ]
+    DefaultSessionStore("sessions", disk=Crash(moment)).set_chat_history(
+        "trip", messages
+    )
 
 
 if __name__ == "__main__":
@@ -42,5 +49,8 @@ if __name__ == "__main__":
         process = get_context("spawn").Process(target=change, args=(moment,))
         process.start()
         process.join()
-        found = [message["content"] for message in store.get_chat_history("trip")]
-        print(f"{signal.Signals(-(process.exitcode or 0)).name} when {moment}: {found}")
+        found = [
+            message["content"] for message in store.get_chat_history("trip")
+        ]
+        killed_by = signal.Signals(-(process.exitcode or 0)).name
+        print(f"{killed_by} when {moment}: {found}")

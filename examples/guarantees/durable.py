@@ -1,5 +1,6 @@
-"""A change that has returned outlives the death of its process and the loss of power (`durability="process"` gives up
-the second, and with it `all-or-nothing` across a loss of power, for speed).
+"""A change that has returned outlives the death of its process and the loss of
+power (`durability="process"` gives up the second, and with it `all-or-nothing`
+across a loss of power, for speed).
 """
 
 import os
@@ -11,7 +12,9 @@ from readfresh.disk import Disk
 
 
 class Told(Disk):
-    """The real disk, which tells in which order a change is written and flushed."""
+    """The real disk, which tells in which order a change is written and
+    flushed.
+    """
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Tell, and write."""
@@ -48,6 +51,10 @@ if __name__ == "__main__":
     print("killed:", process.exitcode == -signal.SIGKILL)
     print("found:", DefaultSessionStore("sessions").get_chat_history("trip"))
     print("durability='power'")
-    DefaultSessionStore("sessions", disk=Told()).add_message("trip", "user", "by train")
+    DefaultSessionStore("sessions", disk=Told()).add_message(
+        "trip", "user", "by train"
+    )
     print("durability='process'")
-    DefaultSessionStore("sessions", durability="process", disk=Told()).add_message("trip", "user", "or by boat")
+    DefaultSessionStore(
+        "sessions", durability="process", disk=Told()
+    ).add_message("trip", "user", "or by boat")

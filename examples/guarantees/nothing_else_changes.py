@@ -1,8 +1,9 @@
-"""A change alters what it names and nothing else: fields that a store has never heard of survive it, at every level of
-the file.
+"""A change alters what it names and nothing else: fields that a store has
+never heard of survive it, at every level of the file.
 
-A hierarchical store writes a session, another program adds fields of its own, and a plain store, which knows neither
-titles nor snapshots nor those fields, writes on.
+A hierarchical store writes a session, another program adds fields of its own,
+and a plain store, which knows neither titles nor snapshots nor those fields,
+writes on.
 """
 
 import json
@@ -34,4 +35,7 @@ print("pinned:", after["snapshots"][0]["pinned"])
 print("messages:", len(after["messages"]))
 
 named = {"messages", "metadata", "updated_at"}
-print("altered beside what was named:", [key for key in data if key not in named and after[key] != data[key]])
+print(
+    "altered beside what was named:",
+    [key for key in data if key not in named and after[key] != data[key]],
+)

@@ -1,4 +1,6 @@
-"""A read that starts after a write has returned sees that write, in any thread, process or store object."""
+"""A read that starts after a write has returned sees that write, in any
+thread, process or store object.
+"""
 
 from multiprocessing import get_context
 from threading import Thread
@@ -21,7 +23,9 @@ if __name__ == "__main__":
     thread.join()
     print(len(reader.get_chat_history("trip")), "messages")
 
-    process = get_context("spawn").Process(target=write, args=("written by a process",))
+    process = get_context("spawn").Process(
+        target=write, args=("written by a process",)
+    )
     process.start()
     process.join()
     for message in reader.get_chat_history("trip"):

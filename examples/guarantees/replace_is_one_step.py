@@ -1,7 +1,8 @@
-"""Replacing a history is one change: nobody ever sees it half replaced, and timestamps and metadata that were given are
-kept.
+"""Replacing a history is one change: nobody ever sees it half replaced, and
+timestamps and metadata that were given are kept.
 
-A reader looks at the file at every step of the replacement, and finds three messages or one, never none or two.
+A reader looks at the file at every step of the replacement, and finds three
+messages or one, never none or two.
 """
 
 import json
@@ -15,7 +16,9 @@ seen: list[tuple[str, int]] = []
 
 
 class LookingDisk(Disk):
-    """The disk, with somebody who looks at the session after each step of a change."""
+    """The disk, with somebody who looks at the session after each step of a
+    change.
+    """
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write the temporary file, then look."""
@@ -28,9 +31,16 @@ class LookingDisk(Disk):
         seen.append(("replace", len(json.loads(FILE.read_text())["messages"])))
 
 
-DefaultSessionStore("chats").set_chat_history("trip", [{"role": "user", "content": text} for text in ("A", "B", "C")])
+DefaultSessionStore("chats").set_chat_history(
+    "trip", [{"role": "user", "content": text} for text in ("A", "B", "C")]
+)
 
-summary = SessionMessage("system", "They said A, B and C.", timestamp=978307200.0, metadata={"by": "summariser"})
+summary = SessionMessage(
+    "system",
+    "They said A, B and C.",
+    timestamp=978307200.0,
+    metadata={"by": "summariser"},
+)
 store = DefaultSessionStore("chats", disk=LookingDisk())
 store.set_chat_history("trip", [summary])
 

@@ -1,5 +1,5 @@
-"""A read or a write waits for a lock at most its timeout, then says so and has changed nothing; a dead holder blocks
-nobody.
+"""A read or a write waits for a lock at most its timeout, then says so and has
+changed nothing; a dead holder blocks nobody.
 """
 
 import threading
@@ -29,14 +29,20 @@ if __name__ == "__main__":
     holding.wait()
 
     hasty = DefaultSessionStore("sessions", lock_timeout=0.2)
-    for call in (lambda: hasty.get_chat_history("trip"), lambda: hasty.add_message("trip", "user", "by train")):
+    for call in (
+        lambda: hasty.get_chat_history("trip"),
+        lambda: hasty.add_message("trip", "user", "by train"),
+    ):
         try:
             call()
         except LockTimeout as error:
-            print(f"{type(error).__name__}: {error.cause}; written: {error.written}")
+            print(f"{type(error).__name__}: {error.cause}")
+            print(f"written: {error.written}")
     hasty.add_message("food", "user", "another session is not held up")
 
     holder.kill()
     holder.join()
     hasty.add_message("trip", "user", "by train")
-    print(len(hasty.get_chat_history("trip")), "messages when the holder is dead")
+    print(
+        len(hasty.get_chat_history("trip")), "messages when the holder is dead"
+    )

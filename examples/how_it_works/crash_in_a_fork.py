@@ -1,6 +1,8 @@
-"""A fork writes two files; a process that dies between them leaves a child that its parent does not list.
+"""A fork writes two files; a process that dies between them leaves a child
+that its parent does not list.
 
-The dying process has a disk of its own, which ends the process where the parent's file would be replaced.
+The dying process has a disk of its own, which ends the process where the
+parent's file would be replaced.
 """
 
 import multiprocessing
@@ -15,7 +17,9 @@ class DiesAtTheParent(Disk):
     """A disk on which the process ends before `trip.json` is replaced."""
 
     def replace(self, source: str, target: str) -> None:
-        """End the process at once, as `kill -9` does, when the target is the parent."""
+        """End the process at once, as `kill -9` does, when the target is the
+        parent.
+        """
         if os.path.basename(target) == "trip.json":
             os._exit(9)
         super().replace(source, target)
@@ -23,7 +27,9 @@ class DiesAtTheParent(Disk):
 
 def fork_and_die() -> None:
     """Fork the session on that disk; this does not return."""
-    store = HierarchicalSessionStore("chats", disk=DiesAtTheParent(), new_id=lambda: "fork")
+    store = HierarchicalSessionStore(
+        "chats", disk=DiesAtTheParent(), new_id=lambda: "fork"
+    )
     store.fork_session("trip")
 
 

@@ -1,6 +1,7 @@
 """A file that was cut in half, read and written.
 
-Runs against readfresh, or against the package that it is given: `python damaged_file.py praisonaiagents.session`.
+Runs against readfresh, or against the package that it is given: `python
+damaged_file.py praisonaiagents.session`.
 """
 
 import importlib
@@ -26,4 +27,11 @@ try:
 except Exception as error:
     print("write: raised", type(error).__name__)
 print("the file is as it was:", file.read_bytes() == half)
-print("other files of it:", sum(path.read_bytes() == half for path in Path("chats").iterdir() if path != file))
+print(
+    "other files of it:",
+    sum(
+        path.read_bytes() == half
+        for path in Path("chats").iterdir()
+        if path != file
+    ),
+)

@@ -1,6 +1,7 @@
 """A disk that is full while a session is written.
 
-Runs against readfresh, or against the package that it is given: `python failure_raises.py praisonaiagents.session`.
+Runs against readfresh, or against the package that it is given: `python
+failure_raises.py praisonaiagents.session`.
 """
 
 import importlib
@@ -15,9 +16,13 @@ store = package.DefaultSessionStore("chats")
 store.add_user_message("trip", "Where to?")
 
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))  # no file of more than 300 bytes can be written now
+resource.setrlimit(
+    resource.RLIMIT_FSIZE, (300, limits[1])
+)  # no file of more than 300 bytes can be written now
 try:
-    answer = f"returned {store.update_session_metadata('trip', notes='x' * 500)}"
+    answer = (
+        f"returned {store.update_session_metadata('trip', notes='x' * 500)}"
+    )
 except Exception as error:
     answer = f"raised {type(error).__name__}"
 finally:

@@ -1,6 +1,7 @@
 """Two ids that differ in one character.
 
-Runs against readfresh, or against the package that it is given: `python ids_apart.py praisonaiagents.session`.
+Runs against readfresh, or against the package that it is given: `python
+ids_apart.py praisonaiagents.session`.
 """
 
 import importlib

@@ -1,6 +1,7 @@
 """A long session.
 
-Runs against readfresh, or against the package that it is given: `python message_limit.py praisonaiagents.session`.
+Runs against readfresh, or against the package that it is given: `python
+message_limit.py praisonaiagents.session`.
 """
 
 import importlib
@@ -14,4 +15,9 @@ for number in range(150):
 
 history = store.get_chat_history("trip")
 print("messages:", len(history))
-print("the first:", history[0]["role"], "·", history[0]["content"].splitlines()[0])
+print(
+    "the first:",
+    history[0]["role"],
+    "·",
+    history[0]["content"].splitlines()[0],
+)

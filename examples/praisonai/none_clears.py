@@ -1,6 +1,7 @@
 """A field is set to None.
 
-Runs against readfresh, or against the package that it is given: `python none_clears.py praisonaiagents.session`.
+Runs against readfresh, or against the package that it is given: `python
+none_clears.py praisonaiagents.session`.
 """
 
 import importlib

@@ -1,6 +1,8 @@
-"""A plain store writes to a session of a hierarchical one, and a field is there that no store knows.
+"""A plain store writes to a session of a hierarchical one, and a field is
+there that no store knows.
 
-Runs against readfresh, or against the package that it is given: `python unknown_fields.py praisonaiagents.session`.
+Runs against readfresh, or against the package that it is given: `python
+unknown_fields.py praisonaiagents.session`.
 """
 
 import importlib

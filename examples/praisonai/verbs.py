@@ -1,6 +1,7 @@
 """What the verbs answer where there is nothing, or something already.
 
-Runs against readfresh, or against the package that it is given: `python verbs.py praisonaiagents.session`.
+Runs against readfresh, or against the package that it is given: `python
+verbs.py praisonaiagents.session`.
 """
 
 import importlib
@@ -30,14 +31,20 @@ show("it exists then", lambda: store.session_exists("missing"))
 show("delete what is missing", lambda: store.delete_session("never"))
 show("set no metadata", lambda: store.update_session_metadata("trip"))
 show("export what is missing", lambda: len(store.export_session("never")) > 0)
-show("snapshot of what is missing", lambda: len(store.create_snapshot("never")) > 0)
+show(
+    "snapshot of what is missing",
+    lambda: len(store.create_snapshot("never")) > 0,
+)
 show("fork of what is missing", lambda: len(store.fork_session("nothing")) > 0)
 
 store.create_session("trip", title="A trip")
 store.add_user_message("trip", "Where to?")
 show("create what exists", lambda: store.create_session("trip"))
 show("its messages", lambda: len(store.get_chat_history("trip")))
-show("import over what exists", lambda: store.import_session({"session_id": "x", "messages": []}, "trip"))
+show(
+    "import over what exists",
+    lambda: store.import_session({"session_id": "x", "messages": []}, "trip"),
+)
 show("its messages", lambda: len(store.get_chat_history("trip")))
 
 store.create_session("detour", parent_id="trip")

@@ -6,15 +6,23 @@ from pathlib import Path
 
 from readfresh import DefaultSessionStore, SessionStoreError
 
-logging.basicConfig(stream=sys.stdout, format="%(name)s %(levelname)s %(message)s")
-logging.getLogger("readfresh").setLevel(logging.ERROR)  # the hook says it already
+logging.basicConfig(
+    stream=sys.stdout, format="%(name)s %(levelname)s %(message)s"
+)
+logging.getLogger("readfresh").setLevel(
+    logging.ERROR
+)  # the hook says it already
 log = logging.getLogger("worker")
 
 
 def report(error: SessionStoreError) -> None:
-    """Log an error of the store; after an unknown outcome a person has to look."""
+    """Log an error of the store; after an unknown outcome a person has to
+    look.
+    """
     level = logging.CRITICAL if error.written == "unknown" else logging.ERROR
-    log.log(level, "%s %r: %s", type(error).__name__, error.session_id, error.cause)
+    log.log(
+        level, "%s %r: %s", type(error).__name__, error.session_id, error.cause
+    )
 
 
 store = DefaultSessionStore("chats", on_error=report)

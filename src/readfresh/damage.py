@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from readfresh.codec import NotASession, TooNew, decode
 from readfresh.default import DefaultSessionStore
-from readfresh.errors import SessionExists, SessionNotFound, SessionTooNew
+from readfresh.errors import SessionExists, SessionMismatch, SessionNotFound, SessionTooNew
 from readfresh.model import SessionData, SessionMessage
 from readfresh.names import check_id
 
@@ -70,6 +70,7 @@ def rescue(store: DefaultSessionStore[Any], session_id: str, new_session_id: str
         SessionNotFound: there is no file.
         SessionExists: `new_session_id` is taken.
         SessionTooNew: the file is not damaged, but of a newer schema.
+        SessionMismatch: the file is not damaged, but holds a session of another id.
         SessionDamaged: what stands there is no regular file, or larger than `max_file_bytes`.
         TypeError, ValueError: an id is wrong.
     """
@@ -149,8 +150,13 @@ def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
             known = {name: data[name] for name in ("messages", *_FIELDS) if data.get(name) is not None}
             others = sorted(data.keys() - known.keys() - {"session_id"} - {*_FIELDS})
             left_out = [f"Fields that are not copied: {', '.join(others)}."] if others else []
-            if data.get("session_id") != session_id:
+            try:
+                named = check_id(data.get("session_id"))
+            except (TypeError, ValueError):
                 left_out.append(f"The file names the session {data.get('session_id')!r}.")
+            else:
+                if named != session_id:
+                    raise SessionMismatch(f"the file holds the session {named!r}", session_id=session_id)
             return known, left_out
     except TooNew as error:
         raise SessionTooNew(str(error), session_id=session_id) from None
@@ -192,15 +198,18 @@ def _objects(content: str, position: int, left_out: list[str]) -> Iterator[Any]:
             break
         if content[position] == "]":
             break
+        # One item at a time: an error counts the lines of all that it was given.
+        found = resume.search(content, position + 1)
+        end = found.end() - 1 if found else len(content)
         try:
             if content[position] != "{":
                 raise ValueError
-            value, position = decoder.raw_decode(content, position)
+            value, length = decoder.raw_decode(content[position:end])
         except (ValueError, RecursionError):
             damaged += 1
-            found = resume.search(content, position + 1)
-            position = found.end() - 1 if found else len(content)
+            position = end
             continue
+        position += length
         yield value
     if damaged:
         left_out.append(f"{damaged} damaged message{'' if damaged == 1 else 's'}.")

@@ -59,7 +59,9 @@ class SessionStoreError(Exception):
         what = "The session store" if self.session_id is None else f"Session {self.session_id!r}"
         where = f" ({self.path})" if self.path else ""
         known = "Nothing was written." if self.written == "nothing" else "Whether it was written is unknown."
-        return f"{what}{where}: {self.cause}. {known} {self.next_step}"
+        said = f"{what}{where}: {self.cause}. {known} {self.next_step}"
+        # A path may hold bytes that are no UTF-8, and an error that cannot be logged is lost.
+        return said.encode(errors="backslashreplace").decode()
 
 
 class StoreMisused(SessionStoreError):

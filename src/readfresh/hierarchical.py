@@ -409,7 +409,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             deleted = self._storage.delete(child.session_id, only=child)
         except SessionStoreError:
             deleted = False
-        if not deleted:
+        if not deleted and isinstance(error, Exception):  # an interrupt stays one
             unknown = OutcomeUnknown(
                 f"it was created, and its parent {child.parent_id!r} does not list it: {error}",
                 session_id=child.session_id,
@@ -452,7 +452,7 @@ _hierarchical_store_lock = threading.Lock()
 
 
 def _with_child(newest: ExtendedSessionData, seen: ExtendedSessionData, child_id: str) -> ExtendedSessionData:
-    if newest.created_at != seen.created_at:
+    if seen.created_at is not None and newest.created_at != seen.created_at:
         return newest  # the parent was deleted, and its id belongs to another session now
     if child_id in newest.children_ids:
         return newest

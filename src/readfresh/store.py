@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ else:
     S = TypeVar("S", bound=SessionData)
 
 logger = logging.getLogger("readfresh")
+
+_here = threading.local()  # .reporting: whether this thread is inside `on_error`
 
 
 class SessionStorage(Protocol[S]):
@@ -57,7 +60,8 @@ class SessionStore(Generic[S]):
         storage: where they are kept.
         session_type: their class.
         on_error: called with every `SessionStoreError` before it is raised, and with those that a query reports
-            instead of raising; for logs and alerts. What it raises itself is logged and goes no further.
+            instead of raising; for logs and alerts. It may call the store; it is not told of errors that it causes.
+            What it raises itself is logged and goes no further.
         now: the clock, in seconds since the epoch.
     """
 
@@ -194,12 +198,15 @@ class SessionStore(Generic[S]):
 
     def _report(self, error: SessionStoreError) -> None:
         """Tell `on_error` of an error."""
-        if self._on_error is None:
+        if self._on_error is None or getattr(_here, "reporting", False):  # what the hook meets, it meets itself
             return
+        _here.reporting = True
         try:
             self._on_error(error)
         except Exception:
             logger.exception("on_error raised while it was told: %s", error)
+        finally:
+            _here.reporting = False
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:

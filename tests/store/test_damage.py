@@ -5,6 +5,7 @@ import os
 import random
 import re
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from readfresh import (
     HierarchicalSessionStore,
     SessionDamaged,
     SessionExists,
+    SessionMismatch,
     SessionNotFound,
     SessionStoreError,
     SessionTooNew,
@@ -305,7 +307,8 @@ def test_mutated_files_raise_own_errors_and_keep_their_bytes(kind: Kind, directo
         except SessionStoreError:
             damaged += 1
             left = contents(directory)
-            rescue(store, "trip")
+            with suppress(SessionMismatch):  # a session of another id is no damage
+                rescue(store, "trip")
             verify(store)
             assert contents(directory) == left
         for file in directory.glob("id-*.json"):
@@ -406,6 +409,38 @@ def test_what_is_no_file_is_damage(kind: Kind, verb: Verb, directory: Path, tmp_
 
 
 # Rescue
+
+
+def test_rescue_shows_no_other_session(kind: Kind, directory: Path) -> None:
+    """A whole session of another id is not shown under the id that was asked for, nor copied."""
+    store = filled(kind, directory)
+    (directory / "a_b.json").write_bytes((directory / "trip.json").read_bytes().replace(b'"trip"', b'"a/b"'))
+    for new_session_id in (None, "saved"):
+        with pytest.raises(SessionMismatch, match="holds the session 'a/b'"):
+            rescue(store, "a_b", new_session_id)
+    assert not store.session_exists("saved")
+
+
+def test_rescue_takes_linear_time(kind: Kind, directory: Path) -> None:
+    """Each character of a file with many damaged messages is looked at a few times, not once for each message."""
+    store = filled(kind, directory)
+    looked_at = 0
+
+    class Counting(json.JSONDecoder):
+        def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+            nonlocal looked_at
+            looked_at += len(s) - idx
+            return super().raw_decode(s, idx)
+
+    whole = (directory / "trip.json").read_bytes()
+    line = next(line for line in whole.splitlines(keepends=True) if b"Where to?" in line)
+    raw = whole.replace(line, line.replace(b'"metadata"', b"metadata") * 2_000)
+    (directory / "trip.json").write_bytes(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json, "JSONDecoder", Counting)
+        found = rescue(store, "trip")
+    assert "2000 damaged messages." in found.left_out
+    assert looked_at < 4 * len(raw)
 
 
 def test_rescue_copies_only_when_asked(kind: Kind, directory: Path) -> None:

@@ -68,6 +68,8 @@ class Sessions(RuleBasedStateMachine):
         for table in (self.messages, self.metadata, self.agent, self.title, self.children, self.snapshots):
             table.pop(session_id, None)
         self.parent.pop(session_id, None)
+        for child in [child for child, parent in self.parent.items() if parent == session_id]:
+            del self.parent[child]  # for good: a session that takes the deleted one's id is another session
         for children in self.children.values():
             if session_id in children:
                 children.remove(session_id)

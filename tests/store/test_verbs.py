@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -764,6 +765,27 @@ def test_the_hook_is_called_once_and_after_the_lock_has_been_released(kind: Kind
         store.update("trip", lambda _session: store.get_session("other"))
     assert len(told) == 1
     assert store.get_chat_history("trip") == [{"role": "system", "content": "released"}]
+
+
+def test_the_hook_is_not_told_of_what_it_causes(kind: Kind, directory: Path) -> None:
+    """A hook that asks the store for a list is not called for the damage that the list meets again."""
+    directory.mkdir()
+    (directory / "bad.json").write_bytes(b"{")
+    listed: list[int] = []
+    store = kind(directory, on_error=lambda _error: listed.append(len(store.list_sessions())))
+    with pytest.raises(SessionStoreError):
+        store.get_session("bad")
+    assert listed == [1]
+
+
+def test_an_error_can_be_printed_whatever_its_path_is(kind: Kind, tmp_path: Path) -> None:
+    """A directory whose name is no UTF-8 is named with escapes, so that every log can take the error."""
+    store = kind(tmp_path / os.fsdecode(b"caf\xe9"), on_error=None)
+    Path(store.session_dir).write_text("a file where the directory belongs")
+    with pytest.raises(SessionStoreError) as caught:
+        store.get_session("trip")
+    assert "caf\\udce9" in str(caught.value)
+    assert str(caught.value).encode()
 
 
 # The hierarchical store
