@@ -74,12 +74,16 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise NotASession(str(error)) from None
     if not isinstance(data, dict):
         raise NotASession(f"it holds a JSON {_kind(data)} where a session's object belongs")
-    version = data.pop("schema_version", 0)
+    check_version(data.pop("schema_version", 0))
+    return data
+
+
+def check_version(version: object) -> None:
+    """Raise `NotASession` or `TooNew` unless `version` is one that this module reads; 0 is a file without one."""
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
         raise NotASession(f"its schema_version is {version!r}")
     if version > SCHEMA_VERSION:
         raise TooNew(f"its schema_version is {version}, and this readfresh knows versions up to {SCHEMA_VERSION}")
-    return data
 
 
 def _line(value: object) -> str:

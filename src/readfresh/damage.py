@@ -16,7 +16,7 @@ from typing import Any, Literal
 from readfresh.codec import NotASession, TooNew, decode
 from readfresh.default import DefaultSessionStore
 from readfresh.errors import SessionExists, SessionMismatch, SessionNotFound, SessionTooNew
-from readfresh.model import SessionData, SessionMessage
+from readfresh.model import SessionData, SessionMessage, seconds_of
 from readfresh.names import check_id
 
 __all__ = ["Finding", "Rescued", "rescue", "verify"]
@@ -74,10 +74,11 @@ def rescue(store: DefaultSessionStore[Any], session_id: str, new_session_id: str
         SessionDamaged: what stands there is no regular file, or larger than `max_file_bytes`.
         TypeError, ValueError: an id is wrong.
     """
-    raw = store._files.raw(check_id(session_id))
-    if raw is None:
-        raise SessionNotFound("it does not exist", session_id=session_id)
-    fields, left_out = _readable(raw, session_id)
+    with store._reporting():
+        raw = store._files.raw(check_id(session_id))
+        if raw is None:
+            raise SessionNotFound("it does not exist", session_id=session_id)
+        fields, left_out = _readable(raw, session_id)
     messages = []
     for number, message in enumerate(fields.pop("messages")):
         try:
@@ -120,15 +121,15 @@ def verify(store: DefaultSessionStore[Any]) -> tuple[Finding, ...]:
     findings = []
     children: dict[str, set[str]] = {}
     parents: dict[str, str] = {}
-    created: dict[str, str] = {}
-    for entry in store._files.scan():
+    created: dict[str, float] = {}
+    for entry in store._scan():
         if entry.error is not None and entry.status != "ok":
             findings.append(Finding(entry.session_id, entry.status, str(entry.error)))
         elif entry.session is not None:
             data = entry.session.to_dict()
             listed = data.get("children_ids")  # to a plain store a field like any other, of any type
             children[entry.session_id] = set(listed) if isinstance(listed, list) else set()
-            created[entry.session_id] = entry.session.created_at or ""
+            created[entry.session_id] = seconds_of(entry.session.created_at)
             if isinstance(parent := data.get("parent_id"), str):
                 parents[entry.session_id] = parent
     for child, parent in parents.items():
@@ -146,8 +147,10 @@ def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
     """Return the JSON fields that can be read, `messages` among them, and what was left out."""
     try:
         data = decode(raw)
-        if isinstance(data.get("messages"), list):
-            known = {name: data[name] for name in ("messages", *_FIELDS) if data.get(name) is not None}
+        messages = [] if data.get("messages") is None else data["messages"]
+        if isinstance(messages, list):
+            known = {name: data[name] for name in _FIELDS if data.get(name) is not None}
+            known["messages"] = messages
             others = sorted(data.keys() - known.keys() - {"session_id"} - {*_FIELDS})
             left_out = [f"Fields that are not copied: {', '.join(others)}."] if others else []
             try:

@@ -15,23 +15,25 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from types import EllipsisType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from readfresh.disk import Disk
 from readfresh.errors import ReadFailed, SessionDamaged, SessionMismatch, SessionStoreError, SessionTooNew
 from readfresh.files import Durability, Entry, SessionFiles
-from readfresh.model import SessionData, SessionMessage, tail
+from readfresh.model import SessionData, SessionMessage, seconds_of, tail
 from readfresh.names import check_id
 from readfresh.store import S, SessionStore
-from readfresh.values import freeze_mapping, optional_text, text
+from readfresh.values import freeze_mapping, optional_count, optional_text, text, whole_number
 
 __all__ = ["DefaultSessionStore", "default_session_dir", "get_default_session_store"]
 
 SESSION_DIR_VARIABLE = "READFRESH_SESSION_DIR"
 MAX_FILE_BYTES = 256 * 1024 * 1024
+
+C = TypeVar("C", bound=Callable[..., object])
+K = TypeVar("K", bound="DefaultSessionStore[Any]")
 
 logger = logging.getLogger("readfresh")
 
@@ -55,7 +57,7 @@ class DefaultSessionStore(SessionStore[S]):
         on_error: called with every `SessionStoreError` before it is raised, and with those that a query reports
             instead of raising; for logs and alerts.
         now: the clock, in seconds since the epoch.
-        new_id: makes the ids that the store gives itself.
+        new_id: makes the ids that the store gives itself, each a new one.
         max_file_bytes: a session whose file is larger is neither read nor written.
         disk: the seam to the file system, for tests.
 
@@ -80,21 +82,23 @@ class DefaultSessionStore(SessionStore[S]):
     ) -> None:
         self._shown_dir = str(default_session_dir() if session_dir is None else _directory(session_dir))
         self.session_dir = os.path.abspath(self._shown_dir)
-        self.max_messages = _count(max_messages, "max_messages", least=1)
+        self.max_messages = optional_count(max_messages, "max_messages", least=1)
         self.lock_timeout = _seconds(lock_timeout, "lock_timeout")
         if durability not in ("power", "process"):
             raise ValueError(f"durability must be 'power' or 'process', not {durability!r}")
         self.durability = durability
-        self._new_id = new_id
+        self._new_id = _callable(new_id, "new_id")
         self._files = SessionFiles(
             self.session_dir,
             self.session_type,
             lock_timeout=self.lock_timeout,
             durability=durability,
-            max_file_bytes=_count(max_file_bytes, "max_file_bytes", least=1) or MAX_FILE_BYTES,
-            disk=disk,
+            max_file_bytes=whole_number(max_file_bytes, "max_file_bytes", least=1),
+            disk=_disk(disk),
         )
-        super().__init__(self._files, self.session_type, on_error=on_error, now=now)
+        if on_error is not None:
+            _callable(on_error, "on_error")
+        super().__init__(self._files, self.session_type, on_error=on_error, now=_callable(now, "now"))
 
     def __repr__(self) -> str:
         try:
@@ -176,7 +180,7 @@ class DefaultSessionStore(SessionStore[S]):
             TypeError, ValueError: an argument is wrong; the message names it.
             SessionStoreError: as `get_session` does.
         """
-        limit = _count(max_messages, "max_messages", least=1)
+        limit = optional_count(max_messages, "max_messages", least=1)
         return self.get_session(session_id).get_chat_history(limit)
 
     def set_chat_history(self, session_id: str, messages: Iterable[Mapping[str, Any] | SessionMessage]) -> bool:
@@ -303,7 +307,7 @@ class DefaultSessionStore(SessionStore[S]):
             TypeError, ValueError: `limit` is wrong.
             ReadFailed: the system refused to list the directory.
         """
-        count = _count(limit, "limit")
+        count = optional_count(limit, "limit")
         return [_shown(entry) for entry in self._newest_first()[:count]]
 
     def list_sessions_by_agent(self, agent_name: str, limit: int | None = 50) -> list[str]:
@@ -332,8 +336,8 @@ class DefaultSessionStore(SessionStore[S]):
             max_messages: how many of each session, the newest; None for all.
             max_sessions: how many sessions; None for all.
         """
-        limit = _count(max_messages, "max_messages", least=1)
-        _count(max_sessions, "max_sessions")
+        limit = optional_count(max_messages, "max_messages", least=1)
+        optional_count(max_sessions, "max_sessions")
         return [
             {**message, "session_id": session.session_id, "agent_name": agent_name}
             for session in self.get_sessions_by_agent(agent_name, max_sessions)
@@ -371,7 +375,7 @@ class DefaultSessionStore(SessionStore[S]):
         return sorted(entries, key=_changed_at, reverse=True)
 
     def _ids(self, limit: int | None, **wanted: str) -> list[str]:
-        count = _count(limit, "limit")
+        count = optional_count(limit, "limit")
         found = [
             entry.session_id
             for entry in self._newest_first()
@@ -405,15 +409,17 @@ def default_session_dir() -> Path:
 
 def get_default_session_store() -> DefaultSessionStore:
     """Return the process's one `DefaultSessionStore` on the default directory, made on the first call."""
-    global _default_store
-    with _default_store_lock:
-        if _default_store is None:
-            _default_store = DefaultSessionStore()
-        return _default_store
+    return one_store(DefaultSessionStore)
 
 
-_default_store: DefaultSessionStore | None = None
-_default_store_lock = threading.Lock()
+def one_store(kind: type[K]) -> K:
+    """Return the process's one store of a kind on the default directory."""
+    # No lock, which a fork could leave held for ever: of two that are made at once, setdefault keeps one.
+    found: K = _stores.get(kind) or _stores.setdefault(kind, kind())
+    return found
+
+
+_stores: dict[type, Any] = {}
 
 
 def _directory(value: object) -> Path:
@@ -430,6 +436,18 @@ def _directory(value: object) -> Path:
         raise ValueError(f"session_dir is {path!r}, and there is no such user: {error}") from None
 
 
+def _callable(value: C, name: str) -> C:
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, not {type(value).__name__}")
+    return value
+
+
+def _disk(value: object) -> Disk | None:
+    if value is not None and not isinstance(value, Disk):
+        raise TypeError(f"disk must be a Disk, not {type(value).__name__}")
+    return value
+
+
 def _seconds(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
@@ -438,18 +456,8 @@ def _seconds(value: object, name: str) -> float:
     return float(value)
 
 
-def _count(value: object, name: str, least: int = 0) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number or None, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be {least} or more, or None, not {value}")
-    return value
-
-
-def _message(given: Mapping[str, Any]) -> SessionMessage:
-    message = SessionMessage.from_dict(given)
+def _message(given: Mapping[str, Any] | SessionMessage) -> SessionMessage:
+    message = given if isinstance(given, SessionMessage) else SessionMessage.from_dict(given)
     if message.content is None and not message.tool_calls:
         raise ValueError("content must not be None in a message without tool_calls")
     return message
@@ -458,7 +466,7 @@ def _message(given: Mapping[str, Any]) -> SessionMessage:
 def _numbered(messages: Iterable[Mapping[str, Any] | SessionMessage]) -> Iterator[SessionMessage]:
     for index, message in enumerate(messages):
         try:
-            yield message if isinstance(message, SessionMessage) else _message(message)
+            yield _message(message)
         except (TypeError, ValueError) as error:
             raise type(error)(f"messages[{index}]: {error}") from None
 
@@ -468,12 +476,7 @@ def _matches(session: SessionData, wanted: Mapping[str, str]) -> bool:
 
 
 def _changed_at(entry: Entry[S]) -> float:
-    """Return when the session was changed last, in seconds since the epoch; before all others when it is not known."""
-    try:
-        changed = datetime.fromisoformat((entry.session and entry.session.updated_at) or "")
-    except ValueError:
-        return -math.inf
-    return (changed if changed.tzinfo else changed.replace(tzinfo=UTC)).timestamp()
+    return seconds_of(None if entry.session is None else entry.session.updated_at)
 
 
 def _shown(entry: Entry[S]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from readfresh.names import SUFFIX, check_id, file_name, id_of
 S = TypeVar("S", bound=SessionData)
 
 Durability = Literal["power", "process"]
+Status = Literal["ok", "damaged", "foreign", "too-new", "unreadable"]
 
 # What opening a lock file for writing answers in a directory that cannot be written.
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -69,7 +70,7 @@ class Entry(Generic[S]):
 
     file: str
     session_id: str
-    status: Literal["ok", "damaged", "foreign", "too-new", "unreadable"]
+    status: Status
     session: S | None
     error: SessionStoreError | None
 
@@ -135,7 +136,7 @@ class SessionFiles(Generic[S]):
 
         Raises:
             StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed: nothing was written.
-            OutcomeUnknown: the new state stands, and may not outlive a loss of power.
+            OutcomeUnknown: the new state may stand, and may not outlive a loss of power.
             Exception: whatever `change` raises; nothing was written.
         """
         self._refuse_inside_change(session_id)
@@ -371,12 +372,8 @@ class SessionFiles(Generic[S]):
             if raw is None:  # deleted since the directory was listed
                 return None
             session = self._session(raw, session_id, path)
-        except ReadFailed as error:
-            return Entry(name, session_id, "unreadable", None, error)
-        except SessionTooNew as error:
-            return Entry(name, session_id, "too-new", None, error)
-        except SessionDamaged as error:
-            return Entry(name, session_id, "damaged", None, error)
+        except (ReadFailed, SessionTooNew, SessionDamaged) as error:
+            return Entry(name, session_id, status_of(error), None, error)
         if file_name(session.session_id, self.disk.reserved_names) == name:
             return Entry(name, session.session_id, "ok", session, None)
         mismatch = SessionMismatch(
@@ -442,3 +439,10 @@ class SessionFiles(Generic[S]):
 def inside_change() -> bool:
     """Return whether this thread is inside a `change`, and so holds a lock."""
     return getattr(_here, "changing", False)
+
+
+def status_of(error: SessionStoreError) -> Status:
+    """Return the status of a session that cannot be read for this reason."""
+    if isinstance(error, ReadFailed):
+        return "unreadable"
+    return "too-new" if isinstance(error, SessionTooNew) else "damaged"

@@ -14,14 +14,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
-from readfresh.codec import SCHEMA_VERSION
-from readfresh.default import DefaultSessionStore
+from readfresh.codec import SCHEMA_VERSION, NotASession, TooNew, check_version
+from readfresh.default import DefaultSessionStore, one_store
 from readfresh.errors import (
     OutcomeUnknown,
+    ReadFailed,
     SessionDamaged,
     SessionExists,
     SessionMismatch,
@@ -29,9 +29,10 @@ from readfresh.errors import (
     SessionStoreError,
     SessionTooNew,
 )
+from readfresh.files import status_of
 from readfresh.model import ExtendedSessionData, SessionMessage, SessionSnapshot
-from readfresh.names import check_id
-from readfresh.values import EMPTY, freeze_mapping, optional_text, text, thaw
+from readfresh.names import check_id, is_id
+from readfresh.values import EMPTY, freeze_mapping, optional_text, text, thaw, whole_number
 
 __all__ = ["HierarchicalSessionStore", "get_hierarchical_session_store"]
 
@@ -101,7 +102,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             SessionStoreError: as `update` does; after anything but `OutcomeUnknown` the fork does not exist.
         """
         if from_message_index is not None:
-            _index(from_message_index, "from_message_index")
+            whole_number(from_message_index, "from_message_index")
         optional_text(title, "title")
         origin = self._existing(check_id(session_id))
         messages = origin.messages
@@ -116,7 +117,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         fork = ExtendedSessionData(
             self._new(None, "session_id"),
             messages=messages,
-            title=title or f"Fork of {origin.title or session_id}",
+            title=f"Fork of {origin.title or session_id}" if title is None else title,
             parent_id=session_id,
             forked_from_message_id=None if from_message_index is None else str(from_message_index),
             agent_name=origin.agent_name,
@@ -128,7 +129,8 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         """Return the ids of the children that exist, oldest first; ``[]`` for a session that does not exist.
 
         Raises:
-            SessionStoreError: as `get_session` does; a child that is damaged is listed, and raises nothing.
+            SessionStoreError: as `get_session` does, for the session itself; a child that cannot be read is listed.
+            LockTimeout: a child was held for longer than `lock_timeout`.
         """
         return list(self._children(self.get_session(session_id)))
 
@@ -139,7 +141,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             SessionStoreError: as `get_session` does, for the session or for its parent.
         """
         parent_id = self.get_session(session_id).parent_id
-        if parent_id is None or session_id not in self.get_session(parent_id).children_ids:
+        if parent_id is None or not is_id(parent_id) or session_id not in self.get_session(parent_id).children_ids:
             return None
         return parent_id
 
@@ -147,11 +149,12 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         """Return the session and its descendants as nested dicts.
 
         Each has `session_id`, `title`, `message_count`, `status` and `children`.
-        `status` is ``ok``, or ``damaged`` or ``too-new`` for a descendant that cannot be read: its title and count are
-        None, it has no children, and it is reported to `on_error`.
+        `status` is ``ok``, or ``damaged``, ``too-new`` or ``unreadable`` for a descendant that cannot be read:
+        its title and count are None, it has no children, and it is reported to `on_error`.
 
         Raises:
             SessionStoreError: as `get_session` does, for the session itself.
+            LockTimeout: a descendant was held for longer than `lock_timeout`.
         """
         session = self.get_session(session_id)
         root = _node(session_id, session)
@@ -197,6 +200,12 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         )
 
         def keep(session: ExtendedSessionData) -> ExtendedSessionData:
+            if any(one.id == snapshot_id for one in session.snapshots):
+                raise SessionExists(
+                    f"it has a snapshot {snapshot_id!r} already",
+                    session_id=checked,
+                    next_step="Give the store a new_id that never gives one twice.",
+                )
             messages = session.messages
             snapshot = dataclasses.replace(
                 empty, message_index=len(messages) - 1, created_at=self._now(), messages=messages
@@ -254,7 +263,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             TypeError: the index is no whole number.
             SessionStoreError: as `update` does.
         """
-        _index(message_index, "message_index")
+        whole_number(message_index, "message_index")
 
         def revert(session: ExtendedSessionData) -> ExtendedSessionData:
             if not 0 <= message_index < len(session.messages):
@@ -351,11 +360,14 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         if not isinstance(data, Mapping):
             raise TypeError(f"data must be a dict, not {type(data).__name__}")
         fields = dict(data)
-        version = fields.pop("schema_version", 0)
-        if isinstance(version, bool) or not isinstance(version, int) or version < 0:
-            raise ValueError(f"data has the schema_version {version!r}")
-        if version > SCHEMA_VERSION:
-            self._refuse(SessionTooNew(f"data has the schema_version {version}", session_id=new_id))
+        try:
+            check_version(fields.pop("schema_version", 0))
+        except TooNew as error:
+            self._refuse(SessionTooNew(f"of data: {error}", session_id=new_id))
+        except NotASession as error:
+            raise ValueError(f"data is no session: {error}") from None
+        if not isinstance(fields.get("messages"), list):
+            raise ValueError("data is no session: it has no list of messages")
         try:
             session = ExtendedSessionData.from_dict({**fields, "session_id": new_id})
         except (TypeError, ValueError) as error:
@@ -421,10 +433,10 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
     def _children(self, parent: ExtendedSessionData) -> dict[str, ExtendedSessionData | SessionStoreError]:
         """Return the children that exist; the error for one that cannot be read."""
         found: dict[str, ExtendedSessionData | SessionStoreError] = {}
-        for child_id in parent.children_ids:
+        for child_id in filter(is_id, parent.children_ids):
             try:
                 child = self._read(child_id)
-            except (SessionDamaged, SessionTooNew) as error:
+            except (SessionDamaged, SessionTooNew, ReadFailed) as error:
                 found[child_id] = error
             except SessionMismatch:
                 continue  # another session stands in its place
@@ -440,15 +452,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
 
 def get_hierarchical_session_store() -> HierarchicalSessionStore:
     """Return the process's one `HierarchicalSessionStore` on the default directory, made on the first call."""
-    global _hierarchical_store
-    with _hierarchical_store_lock:
-        if _hierarchical_store is None:
-            _hierarchical_store = HierarchicalSessionStore()
-        return _hierarchical_store
-
-
-_hierarchical_store: HierarchicalSessionStore | None = None
-_hierarchical_store_lock = threading.Lock()
+    return one_store(HierarchicalSessionStore)
 
 
 def _with_child(newest: ExtendedSessionData, seen: ExtendedSessionData, child_id: str) -> ExtendedSessionData:
@@ -461,7 +465,7 @@ def _with_child(newest: ExtendedSessionData, seen: ExtendedSessionData, child_id
 
 def _node(session_id: str, found: ExtendedSessionData | SessionStoreError) -> dict[str, Any]:
     if isinstance(found, SessionStoreError):
-        status = "too-new" if isinstance(found, SessionTooNew) else "damaged"
+        status = status_of(found)
         return {"session_id": session_id, "title": None, "message_count": None, "status": status, "children": []}
     return {
         "session_id": session_id,
@@ -470,11 +474,6 @@ def _node(session_id: str, found: ExtendedSessionData | SessionStoreError) -> di
         "status": "ok",
         "children": [],
     }
-
-
-def _index(value: object, name: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
 
 
 def _first_exchange(messages: tuple[SessionMessage, ...]) -> tuple[str, str] | None:

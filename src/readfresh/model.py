@@ -10,6 +10,7 @@ Field names and shapes are PraisonAI's (`praisonaiagents.session`), so that its 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from readfresh.values import (
     FrozenDict,
     freeze,
     freeze_mapping,
+    optional_count,
     optional_number,
     optional_text,
     text,
@@ -270,11 +272,10 @@ class SessionData:
         Never begins between a tool call and its results (see `tail`).
 
         Raises:
-            ValueError: `max_messages` is less than 1.
+            TypeError, ValueError: `max_messages` is no whole number, or less than 1.
         """
-        if max_messages is not None and max_messages < 1:
-            raise ValueError(f"max_messages must be 1 or more, or None, not {max_messages}")
-        return [message.for_model() for message in tail(self.messages, max_messages)]
+        limit = optional_count(max_messages, "max_messages", least=1)
+        return [message.for_model() for message in tail(self.messages, limit)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that stands for this session, unknown fields included."""
@@ -398,6 +399,15 @@ def _starts_of_whole_exchanges(messages: tuple[SessionMessage, ...]) -> list[int
 def now_as_text(seconds: float) -> str:
     """Return a time in seconds since the epoch as `created_at` and `updated_at` hold it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+def seconds_of(time_as_text: str | None) -> float:
+    """Return the time that a file holds as text, in seconds since the epoch; before all others when it is not known."""
+    try:
+        time = datetime.fromisoformat(time_as_text or "")
+    except ValueError:
+        return -math.inf
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _messages(values: Iterable[SessionMessage]) -> tuple[SessionMessage, ...]:

@@ -37,6 +37,11 @@ def check_id(session_id: object, name: str = "session_id") -> str:
     return checked
 
 
+def is_id(value: str) -> bool:
+    """Return whether `value` can be a session's id."""
+    return bool(value) and "\0" not in value
+
+
 def file_name(session_id: str, reserved: frozenset[str] = frozenset()) -> str:
     """Return the name of the file that holds the session, without its directory.
 

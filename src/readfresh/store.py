@@ -108,7 +108,7 @@ class SessionStore(Generic[S]):
 
         Raises:
             LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed, StoreMisused: nothing was written.
-            OutcomeUnknown: the new state stands, and may not outlive a loss of power.
+            OutcomeUnknown: the new state may stand, and may not outlive a loss of power.
             TypeError: `change` is no function, or what it returns is no session of this store's class.
             ValueError: what `change` returns has another id.
             Exception: whatever `change` raises; nothing was written.
@@ -119,10 +119,9 @@ class SessionStore(Generic[S]):
         def changed(current: S | None) -> S | None:
             session = self._session_type(session_id) if current is None else current
             after = change(session)
-            if after is session:
-                return None
-            self._check(session_id, after)  # None too: a function that forgot to return has not asked for nothing
-            return after
+            if after is None:  # a function that forgot to return has not asked for nothing
+                raise TypeError(f"change must return {self._session_type.__name__}, not None")
+            return None if after is session else after
 
         return self._update(check_id(session_id), changed)
 

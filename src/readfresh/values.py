@@ -140,6 +140,20 @@ def optional_number(value: object, name: str) -> float | None:
     return frozen
 
 
+def whole_number(value: object, name: str, least: int | None = None) -> int:
+    """Return `value` when it is a whole number, `least` or more; raise TypeError or ValueError that names it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}")
+    if least is not None and value < least:
+        raise ValueError(f"{name} must be {least} or more, not {value}")
+    return value
+
+
+def optional_count(value: object, name: str, least: int = 0) -> int | None:
+    """Return `value` as `whole_number` does, or None, which stands for no limit."""
+    return None if value is None else whole_number(value, name, least)
+
+
 def thaw(value: Any) -> Any:
     """Return a copy of a frozen value that can be changed."""
     if isinstance(value, dict):

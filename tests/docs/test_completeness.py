@@ -25,6 +25,7 @@ CLASSES = [name for name in PUBLIC if inspect.isclass(getattr(readfresh, name))]
 
 # Names of others that look like ours, and whose they are. One that no page uses any more goes.
 THEIRS = {
+    "get_working_history": "PraisonAI",
     "a_b": "an example of a session id",
     "last_compaction": "PraisonAI's session files",
     "runtime_state": "PraisonAI's session files",

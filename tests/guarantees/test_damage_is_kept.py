@@ -109,7 +109,7 @@ HIERARCHICAL_VERBS: dict[str, Callable[[Any], object]] = {
     "set_title": lambda store: store.set_title("trip", "Anew"),
     "get_extended_session": lambda store: store.get_extended_session("trip"),
     "export_session": lambda store: store.export_session("trip"),
-    "import_session": lambda store: store.import_session({"session_id": "x"}, "trip"),
+    "import_session": lambda store: store.import_session({"messages": []}, "trip"),
 }
 
 PAIRS = [

@@ -156,7 +156,7 @@ HIERARCHICAL_VERBS: list[Callable[[Any, str], object]] = [
     lambda store, session_id: store.fork_session(session_id),
     lambda store, session_id: store.create_snapshot(session_id),
     lambda store, session_id: store.export_session(session_id),
-    lambda store, session_id: store.import_session({"session_id": "x"}, session_id),
+    lambda store, session_id: store.import_session({"messages": []}, session_id),
 ]
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, StoreMisused
 from readfresh.disk import Disk
-from tests.store.support import Kind, Store, contents, descriptors
+from tests.store.support import PATIENCE_SECONDS, Kind, Store, contents, descriptors, held
 
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (DefaultSessionStore, HierarchicalSessionStore)}
 
@@ -53,14 +52,16 @@ def hold(directory: str, session_id: str) -> None:
     print(tried(lambda: DefaultSessionStore(directory).update(session_id, change)), flush=True)
 
 
-def append(kind: str, directory: str, session_id: str, writer: str, count: str) -> None:
-    """Wait for the start, then append numbered messages, reading what is there now and then."""
+def append(kind: str, directory: str, session_id: str, writer: str, count: str, aloud: str = "") -> None:
+    """Wait for the start, then append numbered messages, reading what is there; say each number if it is to."""
     store = KINDS[kind](directory, lock_timeout=60)
     print("ready", flush=True)
     wait()
     seen = 0
     for number in range(int(count)):
         store.add_message(session_id, writer, str(number))
+        if aloud:
+            say(number)
         history = store.get_chat_history(session_id)
         mine = [int(message["content"]) for message in history if message["role"] == writer]
         if mine != list(range(number + 1)):
@@ -92,35 +93,33 @@ def die_before(verb: str, directory: str, session_id: str) -> None:
 def fork_while_another_thread_holds(directory: str) -> None:
     """Fork while a thread holds the session's lock: the child writes once the thread has let go, and never before."""
     store = DefaultSessionStore(directory, lock_timeout=0.2)
-    inside, leave = threading.Event(), threading.Event()
-
-    def change(session: Any) -> Any:
-        inside.set()
-        leave.wait()
-        return session.with_metadata({"thread": 1})
-
-    thread = threading.Thread(target=store.update, args=("trip", change))
-    thread.start()
-    inside.wait()
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(write)
-        first = tried(lambda: store.add_user_message("trip", "early"))
-        other = tried(lambda: store.add_user_message("other", "free"))
-        print(json.dumps([first, other]), flush=True)
-        os.read(read, 1)  # the thread has let go
-        say(tried(lambda: store.add_user_message("trip", "late")))
-        os._exit(0)
-    os.close(read)
-    # The child speaks first: a wait of its own is bounded, and ours is for its words, which the parent's are after.
-    deadline = time.monotonic() + 30
-    while not store.session_exists("other") and time.monotonic() < deadline:
-        os.sched_yield()
-    leave.set()
-    thread.join()
-    os.write(write, b"x")
-    os.waitpid(child, 0)
+    hears, tells = os.pipe()
+    said, says = os.pipe()
+    with held(store, "trip", thread=1) as let_go:
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(tells)
+                first = tried(lambda: store.add_user_message("trip", "early"))
+                other = tried(lambda: store.add_user_message("other", "free"))
+                say([first, other])
+                os.write(says, b"x")
+                os.read(hears, 1)  # the thread has let go
+                say(tried(lambda: store.add_user_message("trip", "late")))
+            finally:
+                os._exit(0)
+        os.close(hears)
+        os.close(says)
+        try:
+            # Its words, then its end, are something to read. A child that hangs is killed, and its words are missed.
+            if select.select([said], [], [], PATIENCE_SECONDS / 3)[0]:
+                os.read(said, 1)
+            let_go()
+            os.write(tells, b"x")
+            select.select([said], [], [], PATIENCE_SECONDS / 3)
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
     say([message["content"] for message in store.get_chat_history("trip")])
 
 

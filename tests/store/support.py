@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ Store = DefaultSessionStore[Any]
 
 LONG = os.environ.get("LONG_RUN") == "1"
 ROOT = Path(__file__).resolve().parents[2]
+# How long a test waits for what is to happen at once: what takes longer is a red, and not a run that hangs.
+PATIENCE_SECONDS = 60
 FAULTS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE)
 
 
@@ -114,7 +117,12 @@ VERBS = (
         missing=False,
         hierarchical=True,
     ),
-    Verb("import_session", lambda s, sid: s.import_session({}, new_session_id=sid), writes=True, hierarchical=True),
+    Verb(
+        "import_session",
+        lambda s, sid: s.import_session({"messages": []}, new_session_id=sid),
+        writes=True,
+        hierarchical=True,
+    ),
 )
 """Every public verb of both stores; a test checks that none is missing."""
 
@@ -187,6 +195,41 @@ def write_json(directory: Path, name: str, data: Mapping[str, Any]) -> Path:
     path = directory / f"{name}.json"
     path.write_text(json.dumps(data), encoding="utf-8")
     return path
+
+
+@contextmanager
+def held(store: Store, session_id: str, **metadata: Any) -> Iterator[Callable[[], None]]:
+    """Hold the session's lock in another thread, which then sets the metadata.
+
+    It lets go when what is yielded is called, and at the end of the block in any case.
+    """
+    inside, leave = threading.Event(), threading.Event()
+    ended: list[object] = []
+
+    def change(session: Any) -> Any:
+        inside.set()
+        leave.wait(PATIENCE_SECONDS)
+        return session.with_metadata(metadata) if metadata else session
+
+    def hold() -> None:
+        try:
+            ended.append(store.update(session_id, change))
+        except Exception as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=hold, daemon=True)
+
+    def let_go() -> None:
+        leave.set()
+        thread.join(PATIENCE_SECONDS)
+
+    thread.start()
+    try:
+        assert inside.wait(PATIENCE_SECONDS), f"the lock was not taken: {ended}"
+        yield let_go
+    finally:
+        let_go()
+    assert ended == [bool(metadata)], ended
 
 
 class UntouchedDisk(Disk):
@@ -352,7 +395,12 @@ class Child:
     def says(self, expected: str | None = None) -> str:
         """Wait for the next line; it must be the one that is expected."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline().rstrip("\n")
+        guard = threading.Timer(PATIENCE_SECONDS, self.process.kill)  # the end of the child is the end of the line
+        guard.start()
+        try:
+            line = self.process.stdout.readline().rstrip("\n")
+        finally:
+            guard.cancel()
         if expected is not None and line != expected:
             self.process.kill()
             raise AssertionError(f"the child said {line!r}, not {expected!r}: {self.process.communicate()[1]}")

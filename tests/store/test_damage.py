@@ -468,3 +468,21 @@ def test_rescue_copies_only_when_asked(kind: Kind, directory: Path) -> None:
     for wrong in ("", 5):
         with pytest.raises((TypeError, ValueError), match="new_session_id"):
             rescue(store, "trip", wrong)  # type: ignore[arg-type]
+
+
+def test_verify_compares_instants(directory: Path) -> None:
+    """A child that was created later than its parent is unfinished, whatever the offsets of the two times are."""
+    directory.mkdir()
+    write_json(directory, "parent", {"session_id": "parent", "created_at": "2026-01-01T10:00:00+02:00"})
+    child = {"session_id": "child", "created_at": "2026-01-01T09:00:00+00:00", "parent_id": "parent"}
+    write_json(directory, "child", child)
+    found = verify(HierarchicalSessionStore(directory))
+    assert [(finding.session_id, finding.kind) for finding in found] == [("child", "unlisted-child")]
+
+
+def test_a_session_without_messages_is_whole(directory: Path) -> None:
+    """What a store reads as an empty session has nothing to rescue."""
+    directory.mkdir()
+    write_json(directory, "trip", {"session_id": "trip", "agent_name": "Ann"})
+    found = rescue(DefaultSessionStore(directory), "trip")
+    assert (found.session.messages, found.session.agent_name, found.left_out) == ((), "Ann", ())

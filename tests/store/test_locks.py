@@ -10,9 +10,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,24 @@ from readfresh import (
     WriteFailed,
     errors,
 )
-from readfresh.disk import Disk
+from readfresh.disk import Disk, HeldLock
 from tests.store import children
-from tests.store.support import Child, Kind, Store, Verb, WatchedDisk, contents, each_verb, filled, run_child
+from tests.store.support import (
+    PATIENCE_SECONDS,
+    Child,
+    Kind,
+    Store,
+    Verb,
+    WatchedDisk,
+    contents,
+    each_verb,
+    filled,
+    held,
+    run_child,
+)
+
+# A store that waits gives up after this; a call that took less than the half of it has waited for nothing.
+LONG_WAIT_SECONDS = 60
 
 # A store inside `change`
 
@@ -41,10 +56,11 @@ def test_a_store_inside_change_is_refused_at_once(kind: Kind, verb: Verb, direct
     """No verb of any store may be called inside `change`; it raises before it waits, and nothing is written."""
     if verb.name == "invalidate_cache":
         return  # it reads and waits for nothing
-    store = filled(kind, directory)
+    store = filled(kind, directory, lock_timeout=LONG_WAIT_SECONDS)
+    elsewhere = kind(directory / "elsewhere", lock_timeout=LONG_WAIT_SECONDS)
     DefaultSessionStore(directory).add_user_message("other", "a")
     before = contents(directory)
-    for inner, session_id in ((store, "trip"), (store, "other"), (kind(directory / "elsewhere"), "trip")):
+    for inner, session_id in ((store, "trip"), (store, "other"), (elsewhere, "trip")):
         started = time.monotonic()
 
         def change(session: Any, inner: Store = inner, session_id: str = session_id) -> Any:
@@ -55,7 +71,7 @@ def test_a_store_inside_change_is_refused_at_once(kind: Kind, verb: Verb, direct
 
         with pytest.raises(StoreMisused, match="inside `change`"):
             store.update("trip", change)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < LONG_WAIT_SECONDS / 2
         assert contents(directory) == before
     assert store.add_user_message("trip", "the lock is free")
 
@@ -79,13 +95,20 @@ def test_misuse_that_change_swallows_does_no_harm(store: Store) -> None:
 
 
 def elapsed(action: Callable[[], Any]) -> tuple[float, BaseException | None]:
-    """Return how long an action took, and what it raised."""
+    """Return how long an action took, and what it raised; one that goes on for ever is left to itself."""
+    raised: list[Exception] = []
+
+    def act() -> None:
+        try:
+            action()
+        except Exception as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=act, daemon=True)
     started = time.monotonic()
-    try:
-        action()
-    except Exception as error:
-        return time.monotonic() - started, error
-    return time.monotonic() - started, None
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    return time.monotonic() - started, raised[0] if raised else None
 
 
 @pytest.mark.parametrize("timeout", [0.0, 0.15])
@@ -93,33 +116,22 @@ def test_waiting_for_a_thread_is_bounded(kind: Kind, directory: Path, timeout: f
     """A read or write waits for another thread at most its timeout, says so, and has changed nothing."""
     holder, waiter = kind(directory), kind(directory, lock_timeout=timeout)
     holder.add_user_message("trip", "a")
-    inside, leave = threading.Event(), threading.Event()
-
-    def change(session: Any) -> Any:
-        inside.set()
-        leave.wait()
-        return session
-
-    thread = threading.Thread(target=holder.update, args=("trip", change))
-    thread.start()
-    inside.wait()
-    before = contents(directory)
     actions: list[Callable[[], Any]] = [
         lambda: waiter.get_session("trip"),
         lambda: waiter.add_user_message("trip", "b"),
         lambda: waiter.delete_session("trip"),
     ]
-    results = [elapsed(action) for action in actions]
-    assert waiter.session_exists("trip")
-    assert waiter.list_sessions()[0]["message_count"] == 1
-    assert waiter.add_user_message("other", "is free")
-    (directory / "other.json").unlink()
-    leave.set()
-    thread.join()
-    for seconds, error in results:
-        assert isinstance(error, LockTimeout)
-        assert (error.session_id, error.path, error.written) == ("trip", str(directory / "trip.json"), "nothing")
-        assert timeout <= seconds < timeout + 1
+    with held(holder, "trip"):
+        before = contents(directory)
+        for action in actions:
+            seconds, error = elapsed(action)
+            assert isinstance(error, LockTimeout)
+            assert (error.session_id, error.path, error.written) == ("trip", str(directory / "trip.json"), "nothing")
+            assert timeout <= seconds < LONG_WAIT_SECONDS / 2
+        assert waiter.session_exists("trip")
+        assert waiter.list_sessions()[0]["message_count"] == 1
+        assert waiter.add_user_message("other", "is free")
+        (directory / "other.json").unlink()
     assert contents(directory) == before
     assert waiter.add_user_message("trip", "b")
 
@@ -140,7 +152,7 @@ def test_waiting_for_a_process_is_bounded(kind: Kind, directory: Path, number: s
         for action in actions:
             seconds, error = elapsed(action)
             assert isinstance(error, LockTimeout)
-            assert 0.15 <= seconds < 1.5
+            assert 0.15 <= seconds < LONG_WAIT_SECONDS / 2
         assert contents(directory) == before
         child.kill(signal.SIGCONT)
         child.tell()
@@ -151,7 +163,7 @@ def test_waiting_for_a_process_is_bounded(kind: Kind, directory: Path, number: s
 @pytest.mark.parametrize("stopped", [False, True])
 def test_the_death_of_a_holder_frees_the_lock(kind: Kind, directory: Path, stopped: bool) -> None:
     """A holder that is killed, stopped before or not, blocks nobody."""
-    store = kind(directory, lock_timeout=10)
+    store = kind(directory, lock_timeout=LONG_WAIT_SECONDS)
     store.add_user_message("trip", "a")
     with Child("hold", directory, "trip") as child:
         child.says("held")
@@ -160,28 +172,32 @@ def test_the_death_of_a_holder_frees_the_lock(kind: Kind, directory: Path, stopp
         child.kill(signal.SIGKILL)
         seconds, error = elapsed(lambda: store.add_user_message("trip", "b"))
     assert error is None
-    assert seconds < 2
+    assert seconds < LONG_WAIT_SECONDS / 2
     assert [message["content"] for message in store.get_chat_history("trip")] == ["a", "b"]
 
 
 def test_a_waiting_writer_goes_on_when_the_holder_lets_go(kind: Kind, directory: Path) -> None:
     """A writer that waits in another thread writes on top of what the holder wrote."""
+    refused = threading.Event()
+
+    class Asking(Disk):
+        @contextmanager
+        def lock(self, path: str, timeout_seconds: float) -> Iterator[HeldLock]:
+            """Be refused the lock once, which shows that somebody holds it; then wait for it."""
+            with pytest.raises(TimeoutError), super().lock(path, 0):
+                pass
+            refused.set()
+            with super().lock(path, timeout_seconds) as lock:
+                yield lock
+
     store = kind(directory)
-    inside, leave = threading.Event(), threading.Event()
-
-    def change(session: Any) -> Any:
-        inside.set()
-        leave.wait()
-        return session.with_metadata({"first": 1})
-
-    holder = threading.Thread(target=store.update, args=("trip", change))
-    holder.start()
-    inside.wait()
-    waiter = threading.Thread(target=store.update_session_metadata, args=("trip",), kwargs={"second": 2})
-    waiter.start()
-    leave.set()
-    holder.join()
-    waiter.join()
+    waiting = kind(directory, lock_timeout=LONG_WAIT_SECONDS, disk=Asking())
+    write = threading.Thread(target=waiting.update_session_metadata, args=("trip",), kwargs={"second": 2}, daemon=True)
+    with held(store, "trip", first=1):
+        write.start()
+        assert refused.wait(PATIENCE_SECONDS)
+        assert write.is_alive()
+    write.join(PATIENCE_SECONDS)
     assert store.get_session("trip").metadata == {"first": 1, "second": 2}
 
 
@@ -191,20 +207,8 @@ def test_directories_reached_by_two_paths_share_their_locks(kind: Kind, director
     link = directory.with_name("link")
     link.symlink_to(directory)
     store, other = kind(directory), kind(link, lock_timeout=0.1)
-    inside, leave = threading.Event(), threading.Event()
-
-    def change(session: Any) -> Any:
-        inside.set()
-        leave.wait()
-        return session.with_metadata({"first": 1})
-
-    thread = threading.Thread(target=store.update, args=("trip", change))
-    thread.start()
-    inside.wait()
-    with pytest.raises(LockTimeout):
+    with held(store, "trip", first=1), pytest.raises(LockTimeout):
         other.add_user_message("trip", "b")
-    leave.set()
-    thread.join()
     other.add_user_message("trip", "b")
     assert store.get_session("trip").metadata == {"first": 1}
 
@@ -234,9 +238,10 @@ def test_a_child_that_outlives_the_holder_does_not_keep_the_lock(directory: Path
         child.says("orphan")
         child.kill(signal.SIGKILL)
         child.process.wait()
-        seconds, error = elapsed(lambda: DefaultSessionStore(directory).add_user_message("trip", "a"))
+        store = DefaultSessionStore(directory, lock_timeout=LONG_WAIT_SECONDS)
+        seconds, error = elapsed(lambda: store.add_user_message("trip", "a"))
         assert error is None
-        assert seconds < 2
+        assert seconds < LONG_WAIT_SECONDS / 2
 
 
 # The lock file

@@ -129,8 +129,7 @@ def test_five_methods_make_a_session_store() -> None:
 def test_default_stores_are_one_object_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The process has one default store of each class, in the directory that the environment variable names."""
     monkeypatch.setenv("READFRESH_SESSION_DIR", str(tmp_path / "sessions"))
-    monkeypatch.setattr("readfresh.default._default_store", None)
-    monkeypatch.setattr("readfresh.hierarchical._hierarchical_store", None)
+    monkeypatch.setattr("readfresh.default._stores", {})
     plain, tree = get_default_session_store(), get_hierarchical_session_store()
     assert (type(plain), type(tree)) == (DefaultSessionStore, HierarchicalSessionStore)
     assert plain.session_dir == tree.session_dir == str(tmp_path / "sessions")

@@ -43,19 +43,22 @@ def test_killed_processes_lose_nothing_that_was_acknowledged(directory: Path) ->
     rounds = scaled(4, 200)
     for each in range(rounds):
         with (
-            Child("append", "DefaultSessionStore", directory, f"s{each}", "victim", 10_000) as victim,
+            Child("append", "DefaultSessionStore", directory, f"s{each}", "victim", 10_000, "aloud") as victim,
             Child("append", "HierarchicalSessionStore", directory, f"s{each}", "other", 15) as other,
         ):
             for child in (victim, other):
                 child.says("ready")
             for child in (victim, other):
                 child.tell()
-            store = DefaultSessionStore(directory, lock_timeout=60)
-            while len(store.get_chat_history(f"s{each}")) < 5:
-                pass
+            for number in range(5):
+                victim.says(str(number))
             victim.kill(signal.SIGKILL)
+            assert victim.process.stdout is not None
+            acknowledged = 5 + len(victim.process.stdout.read().splitlines())
             assert other.end() == ""
+            store = DefaultSessionStore(directory, lock_timeout=60)
             history = store.get_chat_history(f"s{each}")
+            assert [message["role"] for message in history].count("victim") in (acknowledged, acknowledged + 1)
             for name in ("victim", "other"):
                 mine = [message["content"] for message in history if message["role"] == name]
                 assert mine == [str(number) for number in range(len(mine))]

@@ -6,6 +6,8 @@ import itertools
 import json
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,11 @@ from readfresh import (
     SessionStoreError,
     SessionTooNew,
     StoreMisused,
+    default,
     default_session_dir,
     verify,
 )
+from readfresh.disk import Disk
 from tests.store.support import Kind, Store, UntouchedDisk, Verb, WatchedDisk, contents, each_verb, filled, write_json
 
 CALLS = [{"id": "c1", "type": "function", "function": {"name": "tide", "arguments": "{}"}}]
@@ -537,7 +541,7 @@ WRONG_TREE_ARGUMENTS: list[tuple[str, Callable[[Any], Any]]] = [
     ("data", lambda store: store.import_session(None)),
     ("data", lambda store: store.import_session([])),
     ("data", lambda store: store.import_session({"messages": 5})),
-    ("data", lambda store: store.import_session({"schema_version": "1"})),
+    ("data", lambda store: store.import_session({"messages": [], "schema_version": "1"})),
     ("data", lambda store: store.import_session({"messages": [{"role": 5}]})),
     ("new_session_id", lambda store: store.import_session({}, "")),
     ("new_session_id", lambda store: store.import_session({}, 5)),
@@ -786,6 +790,24 @@ def test_an_error_can_be_printed_whatever_its_path_is(kind: Kind, tmp_path: Path
         store.get_session("trip")
     assert "caf\\udce9" in str(caught.value)
     assert str(caught.value).encode()
+
+
+def test_wrong_seams_are_named(kind: Kind, directory: Path) -> None:
+    """What is no function, no disk and no number is refused when the store is made."""
+    wrong: list[tuple[str, Any]] = [
+        ("on_error", 5), ("now", 5), ("new_id", "id"), ("disk", 5), ("max_file_bytes", None),
+    ]  # fmt: skip
+    for name, value in wrong:
+        with pytest.raises(TypeError, match=name):
+            kind(directory, **{name: value})
+
+
+def test_messages_and_dicts_are_checked_alike(kind: Kind, directory: Path) -> None:
+    """A message without content is refused, given as a dict or as a value."""
+    for message in ({"role": "user", "content": None}, SessionMessage("user", None)):
+        with pytest.raises(ValueError, match=r"messages\[0\]: content"):
+            kind(directory).set_chat_history("trip", [message])
+    assert not directory.exists()
 
 
 # The hierarchical store
@@ -1068,3 +1090,77 @@ def test_verify_reports_what_a_person_wants_to_know(tree: HierarchicalSessionSto
     assert found == expected
     write_json(directory, "odd", {"session_id": "odd", "children_ids": 5, "parent_id": 5})
     assert [(one.session_id, one.kind) for one in verify(DefaultSessionStore(directory))] == expected
+
+
+def test_a_snapshot_id_that_is_taken_is_refused(directory: Path) -> None:
+    """Two snapshots of one id would make reverting a matter of luck."""
+    store = HierarchicalSessionStore(directory, new_id=lambda: "same")
+    store.add_message("trip", "user", "Where to?")
+    store.create_snapshot("trip")
+    with pytest.raises(SessionExists, match="'same'"):
+        store.create_snapshot("trip")
+    assert len(store.get_snapshots("trip")) == 1
+
+
+@pytest.mark.parametrize("data", [{}, {"foo": 1}, {"messages": None}])
+def test_an_import_of_nothing_is_refused(directory: Path, data: dict[str, Any]) -> None:
+    """A dict without messages is no session: an empty backup does not pass for a restore."""
+    with pytest.raises(ValueError, match="no list of messages"):
+        HierarchicalSessionStore(directory).import_session(data, "trip")
+    assert not directory.exists()
+
+
+def test_ids_of_a_file_that_no_session_can_have_are_nobody(directory: Path) -> None:
+    """An empty id in another program's file is no parent and no child."""
+    store = HierarchicalSessionStore(directory)
+    directory.mkdir()
+    write_json(directory, "trip", {"session_id": "trip", "parent_id": "", "children_ids": ["", "a\0b"]})
+    assert store.get_parent("trip") is None
+    assert store.get_children("trip") == []
+    assert store.get_session_tree("trip")["children"] == []
+
+
+def test_a_child_that_is_refused_shows_in_the_tree(directory: Path) -> None:
+    """A descendant that the system refuses to read is unreadable in the tree, and hides no other."""
+
+    class Refusing(Disk):
+        def read(self, path: str, max_bytes: int) -> bytes | None:
+            if path.endswith("refused.json"):
+                raise PermissionError(13, "Permission denied")
+            return super().read(path, max_bytes)
+
+    store = HierarchicalSessionStore(directory, disk=Refusing())
+    plain = HierarchicalSessionStore(directory)
+    plain.create_session("trip")
+    for child in ("refused", "kept"):
+        plain.create_session(child, parent_id="trip")
+    shown = {child["session_id"]: child["status"] for child in store.get_session_tree("trip")["children"]}
+    assert shown == {"refused": "unreadable", "kept": "ok"}
+    assert store.get_children("trip") == ["refused", "kept"]
+
+
+def test_the_one_store_of_a_process_survives_a_fork_while_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that was forked while another thread made the store makes its own, and waits for nobody."""
+    monkeypatch.setattr(default, "_stores", {})
+    making, done = threading.Event(), threading.Event()
+
+    class Slow(DefaultSessionStore):
+        def __init__(self) -> None:
+            if not making.is_set():
+                making.set()
+                done.wait(60)
+            super().__init__("sessions")
+
+    thread = threading.Thread(target=default.one_store, args=(Slow,), daemon=True)
+    thread.start()
+    assert making.wait(60)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        default.one_store(Slow)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    done.set()
+    thread.join(60)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert default.one_store(Slow) is default.one_store(Slow)
