@@ -73,8 +73,9 @@ def serve(rest: list[str]) -> list[str]:
 
 def side_by_side(rest: list[str]) -> list[str]:
     """Return what makes pytest use every core, unless the caller says how many, or wants to look inside."""
-    asked = any(re.match(r"-n|--numprocesses|--pdb|--update-examples|-s$", word) for word in rest)
-    return [] if asked else ["-n", "auto", "--dist", "worksteal"]
+    words = " ".join(rest)  # `-p no:xdist` is two words, or one
+    asked = r"(?:^| )(?:-n|--numprocesses|--pdb|--trace(?= |$)|--update-examples|-s(?= |$)|-p ?no:xdist(?= |$))"
+    return [] if re.search(asked, words) else ["-n", "auto", "--dist", "worksteal"]
 
 
 def is_free(port: int) -> bool:

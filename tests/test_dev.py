@@ -188,6 +188,26 @@ def test_port_in_use_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dev.serve(["--dev-addr=localhost:9"])[-1] == "--dev-addr=localhost:9"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("-n 0", "-n4", "--numprocesses=2", "--pdb", "--pdbcls=a:b", "--trace", "-s", "--update-examples"),
+        *("-p no:xdist", "-pno:xdist", "-x -k one -s"),
+    ],
+)
+def test_whoever_looks_inside_gets_one_process(words: str) -> None:
+    """Who says how many processes, or wants to see one at work, gets no others."""
+    assert dev.side_by_side(words.split()) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["", "tests/docs", "-x -k none", "--tracemalloc", "--strict-markers", "-p no:cacheprovider", "tests/a-n"]
+)
+def test_every_core_is_used_otherwise(words: str) -> None:
+    """Words that say nothing about processes leave every core at work."""
+    assert dev.side_by_side(words.split())[:2] == ["-n", "auto"]
+
+
 def test_help_names_every_command() -> None:
     """`dev.py --help` says what each command does."""
     done = subprocess.run([sys.executable, str(ROOT / "dev.py"), "--help"], text=True, capture_output=True)
