@@ -17,7 +17,7 @@ from readfresh.codec import NotASession, TooNew, decode
 from readfresh.default import DefaultSessionStore
 from readfresh.errors import SessionExists, SessionMismatch, SessionNotFound, SessionTooNew
 from readfresh.model import SessionData, SessionMessage, seconds_of
-from readfresh.names import check_id
+from readfresh.names import check_id, is_id
 
 __all__ = ["Finding", "Rescued", "rescue", "verify"]
 
@@ -153,13 +153,11 @@ def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
             known["messages"] = messages
             others = sorted(data.keys() - known.keys() - {"session_id"} - {*_FIELDS})
             left_out = [f"Fields that are not copied: {', '.join(others)}."] if others else []
-            try:
-                named = check_id(data.get("session_id"))
-            except (TypeError, ValueError):
-                left_out.append(f"The file names the session {data.get('session_id')!r}.")
-            else:
-                if named != session_id:
-                    raise SessionMismatch(f"the file holds the session {named!r}", session_id=session_id)
+            named = data.get("session_id")
+            if not is_id(named):
+                left_out.append(f"The file names the session {named!r}.")
+            elif named != session_id:
+                raise SessionMismatch(f"the file holds the session {named!r}", session_id=session_id)
             return known, left_out
     except TooNew as error:
         raise SessionTooNew(str(error), session_id=session_id) from None

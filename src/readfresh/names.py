@@ -37,9 +37,13 @@ def check_id(session_id: object, name: str = "session_id") -> str:
     return checked
 
 
-def is_id(value: str) -> bool:
-    """Return whether `value` can be a session's id."""
-    return bool(value) and "\0" not in value
+def is_id(value: object) -> bool:
+    """Return whether `check_id` passes `value`."""
+    try:
+        check_id(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def file_name(session_id: str, reserved: frozenset[str] = frozenset()) -> str:
@@ -67,7 +71,7 @@ def id_of(name: str, reserved: frozenset[str] = frozenset()) -> str | None:
         session_id = raw.decode()
     except UnicodeDecodeError:
         return None
-    if "\0" in session_id:
+    if not is_id(session_id):
         return None
     # ``%41`` decodes to the id "A", which belongs in another file, ``A.json``.
     return session_id if file_name(session_id, reserved) == name else None
