@@ -21,6 +21,8 @@ import readfresh
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "readfresh"
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py") if path.stem != "__init__")
+# The modules whose names are exported at the top.
+PUBLIC = ("errors", "model", "protocols", "chat", "default", "hierarchical")
 ORDER = re.findall(r"^- `(\w+)`:", readfresh.__doc__ or "", re.MULTILINE)
 
 # What in `os` is no contact with a file system.
@@ -165,7 +167,7 @@ def test_exports_are_sorted_and_there(module: str) -> None:
     loaded = readfresh if module == "__init__" else importlib.import_module(f"readfresh.{module}")
     exported = getattr(loaded, "__all__", None)
     if exported is None:
-        assert module not in ("__init__", "errors", "model", "protocols", "default", "hierarchical")
+        assert module not in ("__init__", *PUBLIC)
         return
     assert list(exported) == sorted(set(exported))
     for name in exported:
@@ -174,7 +176,7 @@ def test_exports_are_sorted_and_there(module: str) -> None:
 
 def test_what_is_public_is_exported_at_the_top() -> None:
     """Whatever a module of verbs and values exports, the package does too."""
-    for module in ("errors", "model", "protocols", "default", "hierarchical"):
+    for module in PUBLIC:
         assert set(importlib.import_module(f"readfresh.{module}").__all__) <= set(readfresh.__all__)
 
 

@@ -8,14 +8,17 @@ Read the source in this order; a module imports only what stands above it.
 - `model`: messages and sessions
 - `codec`: a session to the bytes of its file
 - `disk`: the seam to the file system (`disk_windows` on Windows)
+- `storage`: the contract between stores and the places where sessions are kept
 - `files`: sessions in a directory: lock, read, replace
 - `store`: the generic store: fresh reads, and one way to write
 - `protocols`: what a caller may rely on
-- `default`: chat verbs
+- `chat`: chat verbs
+- `default`: the store over a directory
 - `hierarchical`: forks, snapshots and trees
 - `damage`: the way out of a damaged file, and the inspection of a directory
 """
 
+from readfresh.chat import ChatStore
 from readfresh.damage import Finding, Rescued, rescue, verify
 from readfresh.default import DefaultSessionStore, default_session_dir, get_default_session_store
 from readfresh.errors import (
@@ -38,6 +41,7 @@ from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
 __version__ = "0.1.0"
 
 __all__ = [
+    "ChatStore",
     "DefaultSessionStore",
     "ExtendedSessionData",
     "Finding",

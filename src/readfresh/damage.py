@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from readfresh.chat import ChatStore
 from readfresh.codec import NotASession, TooNew, decode
-from readfresh.default import DefaultSessionStore
 from readfresh.errors import SessionExists, SessionMismatch, SessionNotFound, SessionTooNew
 from readfresh.model import SessionData, SessionMessage, seconds_of
 from readfresh.names import check_id, is_id
@@ -56,7 +56,7 @@ class Finding:
     what: str
 
 
-def rescue(store: DefaultSessionStore[Any], session_id: str, new_session_id: str | None = None) -> Rescued:
+def rescue(store: ChatStore[Any], session_id: str, new_session_id: str | None = None) -> Rescued:
     """Read what can be read of a session, and copy it into a new session when an id is given.
 
     The file itself is never changed; `delete_session` deletes it when you are done.
@@ -75,7 +75,7 @@ def rescue(store: DefaultSessionStore[Any], session_id: str, new_session_id: str
         TypeError, ValueError: an id is wrong.
     """
     with store._reporting():
-        raw = store._files.raw(check_id(session_id))
+        raw = store._storage.raw(check_id(session_id))
         if raw is None:
             raise SessionNotFound("it does not exist", session_id=session_id)
         fields, left_out = _readable(raw, session_id)
@@ -102,14 +102,14 @@ def rescue(store: DefaultSessionStore[Any], session_id: str, new_session_id: str
         if current is not None:
             raise SessionExists("it exists already", session_id=target)
         known = {name: getattr(found, name) for name in ("messages", *_FIELDS)}
-        copy: SessionData = store.session_type(target, **known)
+        copy: SessionData = store._session_type(target, **known)
         return copy
 
     store._update(target, create)
     return Rescued(found, tuple(left_out), target)
 
 
-def verify(store: DefaultSessionStore[Any]) -> tuple[Finding, ...]:
+def verify(store: ChatStore[Any]) -> tuple[Finding, ...]:
     """Return what is wrong in the store's directory, in order of session id; empty when nothing is.
 
     Takes no locks and changes nothing. While workers create children, a child may show as unlisted for the moment

@@ -7,7 +7,7 @@ unlock.
 2. What is changed is what stands in the file at that moment, never what was read before.
 3. The rename is the instant of the change: before it the old state stands, after it the new one.
 4. An error before the rename leaves the old state and says so; one after it is `OutcomeUnknown`.
-5. One lock at a time: `change` must not call a store, of any session.
+5. One lock at a time: see `storage`.
 6. The temporary file has one name per session, so what a killed writer left is removed by the next one.
 
 It assumes that rename is atomic and that flock excludes: a local file system (see the page "Limits").
@@ -17,15 +17,13 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic
 from weakref import WeakKeyDictionary
 
-from readfresh.codec import NotASession, TooNew, decode, encode
+from readfresh.codec import decode, encode
 from readfresh.disk import Disk, HeldLock, NotARegularFile, TooLarge, system_disk
 from readfresh.errors import (
     LockTimeout,
@@ -35,44 +33,25 @@ from readfresh.errors import (
     SessionMismatch,
     SessionStoreError,
     SessionTooNew,
-    StoreMisused,
     WriteFailed,
 )
-from readfresh.model import SessionData
 from readfresh.names import SUFFIX, check_id, file_name, id_of
-
-S = TypeVar("S", bound=SessionData)
-
-Durability = Literal["power", "process"]
-Status = Literal["ok", "damaged", "foreign", "too-new", "unreadable"]
+from readfresh.storage import (
+    Durability,
+    Entry,
+    S,
+    check_owner,
+    decoding,
+    refuse_inside_change,
+    run_change,
+    status_of,
+)
 
 # What opening a lock file for writing answers in a directory that cannot be written.
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 # The session directories whose names this process has flushed, for each disk.
 _flushed: WeakKeyDictionary[Disk, set[str]] = WeakKeyDictionary()
-
-_here = threading.local()  # .changing: whether this thread is inside `change`
-
-
-@dataclass(frozen=True)
-class Entry(Generic[S]):
-    """One file of a session directory, as `SessionFiles.scan` finds it.
-
-    Args:
-        file: the file's name.
-        session_id: the id in the file; where that cannot be read, the id that the name is made of, else the name.
-        status: ``ok``; ``damaged``; ``too-new``; ``unreadable``, when the system refuses to read it;
-            or ``foreign``, when name and id do not belong together.
-        session: what the file holds; None when it cannot be read.
-        error: why it cannot be read, or does not belong here; None when it is ok.
-    """
-
-    file: str
-    session_id: str
-    status: Status
-    session: S | None
-    error: SessionStoreError | None
 
 
 class SessionFiles(Generic[S]):
@@ -125,7 +104,14 @@ class SessionFiles(Generic[S]):
                     raise
             return self._load(session_id, ReadFailed)
 
-    def update(self, session_id: str, change: Callable[[S | None], S | None], *, create: bool = True) -> bool:
+    def update(
+        self,
+        session_id: str,
+        change: Callable[[S | None], S | None],
+        *,
+        create: bool = True,
+        sees_messages: bool = True,  # noqa: ARG002 - a file is read and written whole, so `change` is given all of it
+    ) -> bool:
         """Replace the session by what `change` makes of it, under its lock, on its newest state.
 
         `change` is given None for a session that does not exist; with `create` False it is not called for one.
@@ -148,7 +134,7 @@ class SessionFiles(Generic[S]):
             current = self._load(session_id, WriteFailed)
             if current is None and not create:
                 return False
-            changed = self._changed(session_id, current, change)
+            changed = run_change(change, current, session_id, lambda: self.path(session_id))
             if changed is None or changed is current:
                 return False
             self._replace(session_id, encode(changed.to_dict()), lock)
@@ -246,10 +232,7 @@ class SessionFiles(Generic[S]):
         if raw is None:
             return None
         session = self._session(raw, session_id, path)
-        if session.session_id != session_id:
-            raise SessionMismatch(
-                f"the file holds the session {session.session_id!r}", session_id=session_id, path=path
-            )
+        check_owner(session, session_id, path)
         return session
 
     def _bytes(self, path: str, session_id: str, kind: type[SessionStoreError]) -> bytes | None:
@@ -262,32 +245,10 @@ class SessionFiles(Generic[S]):
             raise
 
     def _session(self, raw: bytes, session_id: str, path: str) -> S:
-        try:
+        with decoding(session_id, path):
             session = self.session_type.from_dict(decode(raw))
             check_id(session.session_id, "its session_id")
-        except TooNew as error:
-            raise SessionTooNew(str(error), session_id=session_id, path=path) from error
-        except (NotASession, TypeError, ValueError) as error:
-            raise SessionDamaged(str(error), session_id=session_id, path=path) from error
         return session
-
-    def _changed(self, session_id: str, current: S | None, change: Callable[[S | None], S | None]) -> S | None:
-        process = os.getpid()
-        _here.changing = True
-        try:
-            changed = change(current)
-        except SessionStoreError as error:
-            error.path = error.path or self.path(session_id)
-            raise
-        finally:
-            _here.changing = False
-        if os.getpid() != process:
-            raise StoreMisused(
-                "this process was forked inside `change`, and its parent holds the lock",
-                session_id=session_id,
-                path=self.path(session_id),
-            )
-        return changed
 
     def _replace(self, session_id: str, data: bytes, lock: HeldLock) -> None:
         path = self.path(session_id)
@@ -373,16 +334,16 @@ class SessionFiles(Generic[S]):
                 return None
             session = self._session(raw, session_id, path)
         except (ReadFailed, SessionTooNew, SessionDamaged) as error:
-            return Entry(name, session_id, status_of(error), None, error)
+            return Entry(name, session_id, status_of(error), None, None, error)
         if file_name(session.session_id, self.disk.reserved_names) == name:
-            return Entry(name, session.session_id, "ok", session, None)
+            return Entry(name, session.session_id, "ok", session, len(session.messages), None)
         mismatch = SessionMismatch(
             f"the file {name!r} holds the session {session.session_id!r}, whose place is another",
             session_id=session.session_id,
             path=path,
             next_step="Import it under an id of your choice.",
         )
-        return Entry(name, session.session_id, "foreign", session, mismatch)
+        return Entry(name, session.session_id, "foreign", session, len(session.messages), mismatch)
 
     @contextmanager
     def _locked(self, session_id: str, kind: type[SessionStoreError]) -> Iterator[HeldLock]:
@@ -428,21 +389,4 @@ class SessionFiles(Generic[S]):
             raise kind(str(error), session_id=session_id, path=path) from error
 
     def _refuse_inside_change(self, session_id: str | None) -> None:
-        if inside_change():
-            raise StoreMisused(
-                "a store was called inside `change`",
-                session_id=session_id,
-                path=None if session_id is None else self.path(session_id),
-            )
-
-
-def inside_change() -> bool:
-    """Return whether this thread is inside a `change`, and so holds a lock."""
-    return getattr(_here, "changing", False)
-
-
-def status_of(error: SessionStoreError) -> Status:
-    """Return the status of a session that cannot be read for this reason."""
-    if isinstance(error, ReadFailed):
-        return "unreadable"
-    return "too-new" if isinstance(error, SessionTooNew) else "damaged"
+        refuse_inside_change(session_id, lambda: self.path(session_id or ""))

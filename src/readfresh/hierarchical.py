@@ -29,9 +29,9 @@ from readfresh.errors import (
     SessionStoreError,
     SessionTooNew,
 )
-from readfresh.files import status_of
 from readfresh.model import ExtendedSessionData, SessionMessage, SessionSnapshot
 from readfresh.names import check_id, is_id
+from readfresh.storage import status_of
 from readfresh.values import EMPTY, freeze_mapping, optional_text, text, thaw, whole_number
 
 __all__ = ["HierarchicalSessionStore", "get_hierarchical_session_store"]
@@ -274,12 +274,12 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
 
     def share_session(self, session_id: str) -> bool:
         """Mark the session as shared; it is created if need be. Returns True; raises as `update` does."""
-        return self.update(session_id, lambda session: dataclasses.replace(session, is_shared=True))
+        return self._update_fields(session_id, lambda session: dataclasses.replace(session, is_shared=True))
 
     def unshare_session(self, session_id: str) -> bool:
         """Mark the session as not shared. Returns True; False when it does not exist; raises as `update` does."""
         return self._update_existing(
-            check_id(session_id), lambda session: dataclasses.replace(session, is_shared=False)
+            check_id(session_id), lambda session: dataclasses.replace(session, is_shared=False), sees_messages=False
         )
 
     def is_shared(self, session_id: str) -> bool:
@@ -292,7 +292,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         Returns True; raises as `update` does.
         """
         checked = optional_text(title, "title")
-        return self.update(session_id, lambda session: dataclasses.replace(session, title=checked))
+        return self._update_fields(session_id, lambda session: dataclasses.replace(session, title=checked))
 
     async def auto_title(
         self, session_id: str, make_title: Callable[[str, str], str | Awaitable[str]] | None = None
@@ -325,6 +325,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             self._update_existing,
             session_id,
             lambda newest: newest if newest.title else dataclasses.replace(newest, title=title),
+            sees_messages=False,
         )
 
     def get_extended_session(self, session_id: str, force_reload: bool = False) -> ExtendedSessionData:  # noqa: ARG002
@@ -407,7 +408,9 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
     def _create_under(self, parent: ExtendedSessionData, child: ExtendedSessionData) -> str:
         written = self._create(child)
         try:
-            self._update_existing(parent.session_id, lambda newest: _with_child(newest, parent, child.session_id))
+            self._update_existing(
+                parent.session_id, lambda newest: _with_child(newest, parent, child.session_id), sees_messages=False
+            )
         except OutcomeUnknown:
             raise  # the parent may list it
         except BaseException as error:

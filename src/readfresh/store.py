@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Generic, Protocol
+from typing import TYPE_CHECKING, Generic
 
 from readfresh.errors import SessionStoreError
-from readfresh.files import Entry, inside_change
 from readfresh.model import SessionData, now_as_text
 from readfresh.names import check_id
+from readfresh.storage import Entry, SessionStorage, inside_change
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -32,25 +32,6 @@ else:
 logger = logging.getLogger("readfresh")
 
 _here = threading.local()  # .reporting: whether this thread is inside `on_error`
-
-
-class SessionStorage(Protocol[S]):
-    """What a store needs of the place where sessions are kept; `SessionFiles` says what each verb promises."""
-
-    def read(self, session_id: str) -> S | None:
-        """Return the session as it is now; None when it does not exist."""
-
-    def update(self, session_id: str, change: Callable[[S | None], S | None], *, create: bool = True) -> bool:
-        """Replace the session by what `change` makes of its newest state; return whether it has changed."""
-
-    def delete(self, session_id: str, *, only: S | None = None) -> bool:
-        """Delete the session, if it is in the state `only` where that is given; return whether it was deleted."""
-
-    def exists(self, session_id: str) -> bool:
-        """Return whether the session exists."""
-
-    def scan(self) -> Iterator[Entry[S]]:
-        """Yield every session, in no order, those that cannot be read included."""
 
 
 class SessionStore(Generic[S]):
@@ -95,7 +76,7 @@ class SessionStore(Generic[S]):
     def update(self, session_id: str, change: Callable[[S], S]) -> bool:
         """Replace the session by what `change` makes of its newest state, under its lock.
 
-        This is the one way to write; every verb goes through it.
+        This is the one way to write: a change is a function, and every verb is one.
         `change` is given the session, an empty one when it does not exist, and returns the session as it is to be;
         `dataclasses.replace` and `with_message` make one.
         Returning the session that it was given leaves everything as it is.
@@ -116,14 +97,7 @@ class SessionStore(Generic[S]):
         if not callable(change):
             raise TypeError(f"change must be a function, not {type(change).__name__}")
 
-        def changed(current: S | None) -> S | None:
-            session = self._session_type(session_id) if current is None else current
-            after = change(session)
-            if after is None:  # a function that forgot to return has not asked for nothing
-                raise TypeError(f"change must return {self._session_type.__name__}, not None")
-            return None if after is session else after
-
-        return self._update(check_id(session_id), changed)
+        return self._update(session_id, self._from_empty(session_id, change))
 
     def delete_session(self, session_id: str) -> bool:
         """Delete the session and all that is known about it, a damaged one too, since it was asked for by name.
@@ -166,7 +140,14 @@ class SessionStore(Generic[S]):
         with self._reporting():
             return self._storage.read(session_id)
 
-    def _update(self, session_id: str, change: Callable[[S | None], S | None], *, create: bool = True) -> bool:
+    def _update(
+        self,
+        session_id: str,
+        change: Callable[[S | None], S | None],
+        *,
+        create: bool = True,
+        sees_messages: bool = True,
+    ) -> bool:
         def stamped(current: S | None) -> S | None:
             after = change(current)
             if after is None or after is current:
@@ -175,11 +156,33 @@ class SessionStore(Generic[S]):
             return self._stamped(after)
 
         with self._reporting():
-            return self._storage.update(session_id, stamped, create=create)
+            return self._storage.update(session_id, stamped, create=create, sees_messages=sees_messages)
 
-    def _update_existing(self, session_id: str, change: Callable[[S], S]) -> bool:
+    def _update_fields(self, session_id: str, change: Callable[[S], S]) -> bool:
+        """Do as `update` does, for a `change` that looks at no message and only adds some, or none."""
+        return self._update(session_id, self._from_empty(session_id, change), sees_messages=False)
+
+    def _update_existing(self, session_id: str, change: Callable[[S], S], *, sees_messages: bool = True) -> bool:
         """Do as `_update` does, and return False for a session that does not exist."""
-        return self._update(session_id, lambda current: None if current is None else change(current), create=False)
+        return self._update(
+            session_id,
+            lambda current: None if current is None else change(current),
+            create=False,
+            sees_messages=sees_messages,
+        )
+
+    def _from_empty(self, session_id: str, change: Callable[[S], S]) -> Callable[[S | None], S | None]:
+        """Return `change` for a session that may not exist yet, and is an empty one then."""
+        check_id(session_id)
+
+        def changed(current: S | None) -> S | None:
+            session = self._session_type(session_id) if current is None else current
+            after = change(session)
+            if after is None:  # a function that forgot to return has not asked for nothing
+                raise TypeError(f"change must return {self._session_type.__name__}, not None")
+            return None if after is session else after
+
+        return changed
 
     def _check(self, session_id: str, after: S) -> None:
         if type(after) is not self._session_type:

@@ -298,7 +298,7 @@ def none_not_written() -> None:
 def replaced_message_by_message() -> None:
     """Replace a history by clearing it and adding each message, as PraisonAI's bots did before #1768."""
     from readfresh import DefaultSessionStore
-    from readfresh.default import _numbered
+    from readfresh.chat import _numbered
 
     def set_chat_history(self: Any, session_id: str, messages: Any) -> bool:
         given = tuple(_numbered(messages))
@@ -312,10 +312,10 @@ def replaced_message_by_message() -> None:
 
 
 def _given_without(**fields: Any) -> None:
-    from readfresh import default
+    from readfresh import chat
 
-    complete = default._numbered
-    put(default, _numbered=lambda messages: (dataclasses.replace(one, **fields) for one in complete(messages)))
+    complete = chat._numbered
+    put(chat, _numbered=lambda messages: (dataclasses.replace(one, **fields) for one in complete(messages)))
 
 
 def replaced_without_times() -> None:

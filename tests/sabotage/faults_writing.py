@@ -68,12 +68,12 @@ def lock_released_between_read_and_write() -> None:
 
     original = SessionFiles.update
 
-    def update(self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], *, create: bool = True) -> bool:
+    def update(self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], **how: bool) -> bool:
         current = self.read(session_id)
-        if current is None and not create:
+        if current is None and not how.get("create", True):
             return False
         changed = change(current)
-        return original(self, session_id, lambda _newest: changed, create=create)
+        return original(self, session_id, lambda _newest: changed, **how)
 
     put(SessionFiles, update=update)
 
@@ -84,9 +84,9 @@ def hierarchical_store_locks_twice() -> None:
 
     original = HierarchicalSessionStore._update
 
-    def update(self: Any, session_id: str, change: Callable[[Any], Any], *, create: bool = True) -> bool:
+    def update(self: Any, session_id: str, change: Callable[[Any], Any], **how: bool) -> bool:
         changed = change(self._read(session_id))
-        return original(self, session_id, lambda _newest: changed, create=create)
+        return original(self, session_id, lambda _newest: changed, **how)
 
     put(HierarchicalSessionStore, _update=update)
 
@@ -102,15 +102,13 @@ def change_made_to_an_earlier_value() -> None:
         found = seen[id(self), session_id] = read(self, session_id)
         return found
 
-    def change_it(
-        self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], *, create: bool = True
-    ) -> bool:
+    def change_it(self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], **how: bool) -> bool:
         def changed(newest: Any) -> Any:
             after = change(seen.get((id(self), session_id)) or newest)
             seen[id(self), session_id] = after
             return after
 
-        return update(self, session_id, changed, create=create)
+        return update(self, session_id, changed, **how)
 
     put(SessionFiles, read=remember, update=change_it)
 
@@ -257,7 +255,7 @@ def changed_in_two_steps() -> None:
 
     original = SessionFiles.update
 
-    def update(self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], *, create: bool = True) -> bool:
+    def update(self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], **how: bool) -> bool:
         after: list[Any] = []
 
         def first(newest: Any) -> Any:
@@ -266,7 +264,7 @@ def changed_in_two_steps() -> None:
                 return after[0]
             return dataclasses.replace(after[0], messages=newest.messages)
 
-        done = original(self, session_id, first, create=create)
+        done = original(self, session_id, first, **how)
         return done and (original(self, session_id, lambda _newest: after[0]) or True)
 
     put(SessionFiles, update=update)

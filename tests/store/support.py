@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, rescue
 from readfresh.disk import Disk, HeldLock
+from readfresh.files import SessionFiles
 
 Kind = type[DefaultSessionStore[Any]]
 Store = DefaultSessionStore[Any]
@@ -160,6 +161,12 @@ def filled(kind: Kind, directory: Path, session_id: str = "trip", **arguments: A
         store.create_snapshot(session_id)
         store.create_session(parent_id=session_id)
     return store
+
+
+def files_of(store: Store) -> SessionFiles[Any]:
+    """Return the directory that the store works on."""
+    assert isinstance(store._storage, SessionFiles)
+    return store._storage
 
 
 def contents(directory: Path, *, locks: bool = False) -> dict[str, bytes | str]:

@@ -15,7 +15,7 @@ from readfresh import DefaultSessionStore, SessionDamaged, SessionMismatch
 from readfresh.disk import Disk
 from readfresh.disk_windows import WindowsDisk
 from readfresh.names import MAX_STEM_BYTES, check_id, file_name, id_of
-from tests.store.support import Kind, Store, Verb, contents, each_verb, filled, scaled, write_json
+from tests.store.support import Kind, Store, Verb, contents, each_verb, files_of, filled, scaled, write_json
 
 NASTY = (
     *(".", "..", "...", ".hidden", "../up", "../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "C:\\x", "~", "~root"),
@@ -36,7 +36,7 @@ close_ids = st.text(st.sampled_from("aA%40-_./\\ éE\u0301~"), min_size=1, max_s
 def test_every_id_is_a_session_of_its_own(store: Store, directory: Path) -> None:
     """Nasty ids side by side: each reads back what was written to it, and the list gives back each id."""
     assert len(set(NASTY)) == len(NASTY)
-    store.durability = store._files.durability = "process"
+    store.durability = files_of(store).durability = "process"
     for session_id in NASTY:
         store.add_user_message(session_id, session_id)
     for session_id in NASTY:
@@ -132,7 +132,7 @@ def test_names_that_are_no_text_hide_no_other(store: Store, directory: Path) -> 
     with open(odd, "wb") as file:
         file.write(b"{}")
     statuses = [[one["status"] for one in store.list_sessions()]]
-    store._files.disk = Refusing()
+    files_of(store).disk = Refusing()
     statuses.append([one["status"] for one in store.list_sessions()])
     assert statuses == [["ok", "damaged"], ["ok", "unreadable"]]
 

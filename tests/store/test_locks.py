@@ -40,6 +40,7 @@ from tests.store.support import (
     WatchedDisk,
     contents,
     each_verb,
+    files_of,
     filled,
     held,
     run_child,
@@ -469,4 +470,4 @@ def test_many_threads_on_one_store_object(kind: Kind, directory: Path) -> None:
         thread.join()
     assert failures == []
     assert len(store.get_chat_history("trip")) == 120
-    assert isinstance(store._files.disk, Disk)
+    assert isinstance(files_of(store).disk, Disk)

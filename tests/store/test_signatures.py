@@ -102,7 +102,7 @@ def test_stores_are_made_with_the_same_arguments(kind: Kind) -> None:
         if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     }
     assert positional == {"session_dir": None, "max_messages": None, "lock_timeout": 5.0, "durability": "power"}
-    assert list(parameters)[4:] == ["on_error", "now", "new_id", "max_file_bytes", "disk"]
+    assert list(parameters)[4:] == ["on_error", "now", "new_id", "max_file_bytes", "disk", "storage"]
 
 
 def test_protocol_has_five_methods_and_no_more(kind: Kind, store: DefaultSessionStore[Any]) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from readfresh import ExtendedSessionData, HierarchicalSessionStore, SessionData, SessionMessage, SessionSnapshot
 from readfresh.codec import decode, encode
 from readfresh.values import MAX_INT_BITS, FrozenDict, FrozenList, freeze
-from tests.store.support import Store, contents, scaled
+from tests.store.support import Store, contents, files_of, scaled
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 scalars = st.one_of(
@@ -138,7 +138,7 @@ def test_file_is_pleasant_to_read(store: Store) -> None:
     store._now = lambda: 0.0
     store.add_user_message("trip", "Où? 日本 🎈", {"k": [1, None]})
     store.add_message("trip", "assistant", None, tool_calls=[{"id": "c1"}])
-    with open(store._files.path("trip"), encoding="utf-8") as file:
+    with open(files_of(store).path("trip"), encoding="utf-8") as file:
         lines = file.read().splitlines()
     start = lines.index('  "messages": [')
     assert lines[start : start + 4] == [
