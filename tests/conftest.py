@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.no_skips",
+    "tests.servers.fixtures",
     "tests.pageproof.plugin",
     "tests.docs.proof",
     "tests.sabotage.plugin",
