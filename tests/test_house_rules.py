@@ -20,6 +20,7 @@ import readfresh
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "readfresh"
+PACKAGES = sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py") if path.stem != "__init__")
 # The modules whose names are exported at the top.
 PUBLIC = ("errors", "model", "protocols", "chat", "default", "hierarchical")
@@ -56,7 +57,7 @@ def imports(parsed: ast.AST) -> Iterator[str]:
 def test_modules_are_listed_in_reading_order() -> None:
     """The package docstring lists every module once; that of another platform stands with its own."""
     listed = [*ORDER, *re.findall(r"\(`(\w+)` on Windows\)", readfresh.__doc__ or "")]
-    assert sorted(listed) == MODULES
+    assert sorted(listed) == sorted([*MODULES, *PACKAGES])
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -69,6 +70,16 @@ def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
     ours = {name.split(".")[1] for name in imports(tree(module)) if name.startswith("readfresh.")}
     assert "readfresh" not in set(imports(tree(module))), "import from the module, not from the package"
     assert ours <= allowed
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_what_stands_above_it(package: str) -> None:
+    """A package stands in the reading order as a whole."""
+    allowed = {*ORDER[: ORDER.index(package)], package}
+    for path in (SOURCE / package).glob("*.py"):
+        parsed = ast.parse(path.read_text(encoding="utf-8"))
+        ours = {name.split(".")[1] for name in imports(parsed) if name.startswith("readfresh.")}
+        assert ours <= allowed, path.name
 
 
 def file_contacts(parsed: ast.AST) -> Iterator[str]:
@@ -134,9 +145,9 @@ def test_a_touch_of_a_file_is_seen() -> None:
 
 
 def test_the_lock_is_entered_in_three_places() -> None:
-    """Only `read`, `update` and `delete` enter a session's lock, through one helper."""
+    """Only `read`, `update` and `delete` enter a session's lock, through one helper; a database's reads need none."""
     found = []
-    for module in MODULES:
+    for module in ("files", *sorted({*MODULES} - {"files"})):
         for owner in ast.walk(tree(module)):
             if isinstance(owner, ast.FunctionDef):
                 calls = [node for node in ast.walk(owner) if isinstance(node, ast.Call)]
@@ -147,6 +158,8 @@ def test_the_lock_is_entered_in_three_places() -> None:
         ("files", "update", "_locked"),
         ("files", "delete", "_locked"),
         ("files", "_locked", "lock"),
+        ("database", "update", "_locked"),
+        ("database", "delete", "_locked"),
     ]
 
 

@@ -15,8 +15,12 @@ Read the source in this order; a module imports only what stands above it.
 - `chat`: chat verbs
 - `default`: the store over a directory
 - `hierarchical`: forks, snapshots and trees
+- `dialects`: what SQLite and PostgreSQL do differently
+- `database`: the store over a database
 - `damage`: the way out of a damaged file, and the inspection of a directory
 """
+
+from typing import TYPE_CHECKING
 
 from readfresh.chat import ChatStore
 from readfresh.damage import Finding, Rescued, rescue, verify
@@ -25,6 +29,7 @@ from readfresh.errors import (
     LockTimeout,
     OutcomeUnknown,
     ReadFailed,
+    SchemaMismatch,
     SessionDamaged,
     SessionExists,
     SessionMismatch,
@@ -38,10 +43,14 @@ from readfresh.hierarchical import HierarchicalSessionStore, get_hierarchical_se
 from readfresh.model import ExtendedSessionData, SessionData, SessionMessage, SessionSnapshot
 from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
 
+if TYPE_CHECKING:
+    from readfresh.database import DbSessionAdapter
+
 __version__ = "0.1.0"
 
 __all__ = [
     "ChatStore",
+    "DbSessionAdapter",
     "DefaultSessionStore",
     "ExtendedSessionData",
     "Finding",
@@ -51,6 +60,7 @@ __all__ = [
     "OutcomeUnknown",
     "ReadFailed",
     "Rescued",
+    "SchemaMismatch",
     "SessionDamaged",
     "SessionData",
     "SessionExists",
@@ -69,3 +79,16 @@ __all__ = [
     "rescue",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs an extra when it is first asked for."""
+    if name == "DbSessionAdapter":
+        try:
+            from readfresh.database import DbSessionAdapter
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{error}; databases need SQLAlchemy: pip install 'readfresh[database]'", name=error.name
+            ) from None
+        return DbSessionAdapter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

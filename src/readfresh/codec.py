@@ -49,12 +49,19 @@ def encode(data: Mapping[str, Any]) -> bytes:
 
 
 def decode(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object of the session in `raw`.
+    """Return the JSON object of the session in `raw`, without its schema version.
 
     Raises:
         NotASession: `raw` is no JSON object, or one that two readers could read differently.
         TooNew: its schema is newer than `SCHEMA_VERSION`.
     """
+    data = decode_object(raw)
+    check_version(data.pop("schema_version", 0))
+    return data
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object in `raw`; raise `NotASession` as `decode` does."""
     try:
         data = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
         if b"\\ud" in raw or b"\\uD" in raw:
@@ -74,7 +81,6 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise NotASession(str(error)) from None
     if not isinstance(data, dict):
         raise NotASession(f"it holds a JSON {_kind(data)} where a session's object belongs")
-    check_version(data.pop("schema_version", 0))
     return data
 
 
@@ -84,6 +90,11 @@ def check_version(version: object) -> None:
         raise NotASession(f"its schema_version is {version!r}")
     if version > SCHEMA_VERSION:
         raise TooNew(f"its schema_version is {version}, and this readfresh knows versions up to {SCHEMA_VERSION}")
+
+
+def encode_object(data: Mapping[str, Any]) -> str:
+    """Return the line that holds the JSON object `data`, as it stands in a file and in a database."""
+    return _line(data)
 
 
 def _line(value: object) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "LockTimeout",
     "OutcomeUnknown",
     "ReadFailed",
+    "SchemaMismatch",
     "SessionDamaged",
     "SessionExists",
     "SessionMismatch",
@@ -68,6 +69,12 @@ class StoreMisused(SessionStoreError):
     """The store was called where it cannot be: inside `change`, or by a child that was forked inside `change`."""
 
     default_next_step = "Return from `change` first; read what it needs before the update."
+
+
+class SchemaMismatch(SessionStoreError):
+    """The database has no tables of readfresh's, or those of another version."""
+
+    default_next_step = "Call create_schema() on the DbSessionAdapter once, when you deploy."
 
 
 class LockTimeout(SessionStoreError):

@@ -440,8 +440,8 @@ def test_the_order_of_the_errors_is_the_order_in_which_they_occur() -> None:
     kinds = [kind for kind in members if issubclass(kind, SessionStoreError)]
     kinds.sort(key=lambda kind: inspect.getsourcelines(kind)[1])
     assert [kind.__name__ for kind in kinds] == [
-        *("SessionStoreError", "StoreMisused", "LockTimeout", "SessionDamaged", "SessionTooNew", "SessionMismatch"),
-        *("SessionNotFound", "SessionExists", "ReadFailed", "WriteFailed", "OutcomeUnknown"),
+        *("SessionStoreError", "StoreMisused", "SchemaMismatch", "LockTimeout", "SessionDamaged", "SessionTooNew"),
+        *("SessionMismatch", "SessionNotFound", "SessionExists", "ReadFailed", "WriteFailed", "OutcomeUnknown"),
     ]
     assert [kind.__name__ for kind in kinds if kind.written == "unknown"] == ["OutcomeUnknown"]
 

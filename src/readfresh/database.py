@@ -1,0 +1,662 @@
+"""`DbSessionAdapter`: chat sessions in SQLite or PostgreSQL, with the verbs and guarantees of the stores over files.
+
+A session is a row, each of its messages and snapshots is a row.
+A change is one transaction: lock the session's row, read, `change`, write what differs, commit.
+
+1. A read is one statement, and so sees the session at one instant. It takes no lock.
+2. What is changed is what stands in the rows at that moment, never what was read before.
+3. The commit is the instant of the change. What fails before it is undone; a commit that fails is `OutcomeUnknown`.
+4. What the database gave up (a deadlock, a serialization failure, a lost connection) is done again from the start,
+   until `lock_timeout` has passed: `change` may be called more than once, and counts once.
+5. Adding a message writes one row and looks at no other message.
+6. A transaction belongs to the process that began it: a forked child never touches its parent's connection.
+
+It assumes that the database keeps what it has committed: fsync on, a local disk for SQLite (see the page "Limits").
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from readfresh.chat import ChatStore, random_id
+from readfresh.codec import SCHEMA_VERSION, decode, decode_object, encode_object
+from readfresh.default import LOCK_TIMEOUT, durability_of, seconds
+from readfresh.dialects import Dialect, dialect_of
+from readfresh.errors import (
+    LockTimeout,
+    OutcomeUnknown,
+    ReadFailed,
+    SchemaMismatch,
+    SessionDamaged,
+    SessionStoreError,
+    SessionTooNew,
+    WriteFailed,
+)
+from readfresh.model import SessionData
+from readfresh.names import SUFFIX, file_name, id_of
+from readfresh.storage import (
+    Durability,
+    Entry,
+    S,
+    check_owner,
+    decoding,
+    refuse_inside_change,
+    run_change,
+    status_of,
+)
+
+__all__ = ["DbSessionAdapter"]
+
+T = TypeVar("T")
+
+# What a migration makes is frozen: a later version of readfresh adds one, and never edits one.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE readfresh_sessions (
+            key {key_type},
+            name TEXT NOT NULL UNIQUE,
+            fields TEXT NOT NULL,
+            message_count BIGINT NOT NULL,
+            next_position BIGINT NOT NULL
+        )""",
+        """CREATE TABLE readfresh_messages (
+            session BIGINT NOT NULL REFERENCES readfresh_sessions (key),
+            position BIGINT NOT NULL,
+            body TEXT NOT NULL,
+            PRIMARY KEY (session, position)
+        )""",
+        """CREATE TABLE readfresh_snapshots (
+            session BIGINT NOT NULL REFERENCES readfresh_sessions (key),
+            position BIGINT NOT NULL,
+            body TEXT NOT NULL,
+            PRIMARY KEY (session, position)
+        )""",
+    ),
+)
+
+_metadata = sa.MetaData()
+_schema = sa.Table("readfresh_schema", _metadata, sa.Column("version", sa.Integer))
+_sessions = sa.Table(
+    "readfresh_sessions",
+    _metadata,
+    sa.Column("key", sa.BigInteger, primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("fields", sa.Text),
+    sa.Column("message_count", sa.BigInteger),
+    sa.Column("next_position", sa.BigInteger),
+)
+_messages, _snapshots = (
+    sa.Table(
+        name,
+        _metadata,
+        sa.Column("session", sa.BigInteger),
+        sa.Column("position", sa.BigInteger),
+        sa.Column("body", sa.Text),
+    )
+    for name in ("readfresh_messages", "readfresh_snapshots")
+)
+_LISTS = {"messages": _messages, "snapshots": _snapshots}  # the fields that are rows of their own
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_inherited: list[object] = []  # what a parent's connections hang on; dropping it would close them
+
+
+class DbSessionAdapter(ChatStore[SessionData]):
+    """Chat sessions in a database, shared by any number of threads, processes and machines.
+
+    Verbs and guarantees are those of `DefaultSessionStore`. Any method may be called from any thread.
+    `HierarchicalSessionStore(storage=adapter)` has forks, snapshots and trees over the same sessions.
+    Call `create_schema` once, when you deploy, before the first use.
+
+    Args:
+        url: ``sqlite:///chats.db`` for one machine, ``postgresql+psycopg://user@host/name`` for many.
+        max_messages: how many messages `add_message` and `set_chat_history` leave in a session, the newest.
+            None, the default, drops nothing, and adds a message without looking at the others.
+        lock_timeout: how long a change waits for a session, for a connection, and for a database that is restarting,
+            in seconds. Reads of a session that is being changed do not wait.
+        durability: ``"power"``: a change that has returned outlives the loss of power on the database's machine.
+            ``"process"``: it outlives the death of its own process, and a crash of the server may take it, whole.
+        on_error: called with every `SessionStoreError` before it is raised, and with those that a query reports
+            instead of raising; for logs and alerts.
+        now: the clock, in seconds since the epoch.
+        new_id: makes the ids that the store gives itself, each a new one.
+
+    Raises:
+        TypeError, ValueError: an argument is wrong; the message names it.
+        ModuleNotFoundError: a package is missing; the message names the extra.
+    """
+
+    session_type = SessionData
+
+    def __init__(
+        self,
+        url: str,
+        max_messages: int | None = None,
+        lock_timeout: float = LOCK_TIMEOUT,
+        durability: Durability = "power",
+        *,
+        on_error: Callable[[SessionStoreError], object] | None = None,
+        now: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = random_id,
+    ) -> None:
+        self.lock_timeout = seconds(lock_timeout, "lock_timeout")
+        self.durability = durability_of(durability)
+        self._database = Database(url, self.lock_timeout, self.durability)
+        self._place = self.place = self._database.place
+        super().__init__(
+            self.storage_for(self.session_type),
+            self.session_type,
+            max_messages=max_messages,
+            on_error=on_error,
+            now=now,
+            new_id=new_id,
+        )
+
+    def create_schema(self) -> bool:
+        """Make the tables, or bring those of an older readfresh to this version; keep what is in them.
+
+        Any number of processes may call it at once, and again: one makes them, in one transaction.
+        For SQLite it creates the file, private, and its directory has to exist.
+
+        Returns:
+            True when something was made; False when all was there.
+
+        Raises:
+            SchemaMismatch: the tables are of a newer readfresh.
+            LockTimeout, WriteFailed: nothing was made.
+            OutcomeUnknown: whether it was made is not known; call it again.
+        """
+        with self._reporting():
+            return self._database.create_schema()
+
+    def storage_for(self, session_type: type[S]) -> SessionRows[S]:
+        """Return the storage of the sessions of a class, for a store over this database."""
+        return SessionRows(self._database, session_type)
+
+    def close(self) -> None:
+        """Close the connections that are idle. The adapter may be used again, and opens new ones then."""
+        self._database.close()
+
+
+class Database:
+    """One database: its engines, its tables, and the way to ask it again."""
+
+    def __init__(self, url: str, lock_timeout: float, durability: Durability) -> None:
+        self._made_of = (url, lock_timeout, durability)
+        self.lock_timeout = lock_timeout
+        self.dialect: Dialect = dialect_of(url, lock_timeout, durability)
+        self.place = self.dialect.place
+        self._checked = False
+        _databases.add(self)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Database, self._made_of
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        for engine in self.dialect.engines():
+            engine.dispose()
+
+    def leave_to_the_parent(self) -> None:
+        """Forget the connections that this process has inherited, without closing them."""
+        for engine in self.dialect.engines():
+            _inherited.append(engine.pool)
+            engine.dispose(close=False)
+
+    def create_schema(self) -> bool:
+        """Make the tables or migrate them; return whether anything was made."""
+
+        def make(connection: sa.Connection) -> bool:
+            self.dialect.lock_tables(connection)
+            connection.execute(sa.text("CREATE TABLE IF NOT EXISTS readfresh_schema (version INTEGER NOT NULL)"))
+            version = connection.execute(sa.select(_schema.c.version)).scalar()
+            if version is None:
+                connection.execute(sa.insert(_schema).values(version=0))
+            elif version > len(MIGRATIONS):
+                raise self._too_new(version)
+            for statements in MIGRATIONS[version or 0 :]:
+                for statement in statements:
+                    connection.execute(sa.text(statement.format(key_type=self.dialect.key_type)))
+            connection.execute(sa.update(_schema).values(version=len(MIGRATIONS)))
+            return version != len(MIGRATIONS)
+
+        def attempt(_timeout: float) -> bool:
+            try:
+                self.dialect.before_tables()
+            except OSError as error:
+                raise WriteFailed(str(error), path=self.place) from error
+            with self._transaction(self.dialect.makers, None, self.place) as connection:
+                return make(connection)
+
+        made = self._asking_again(attempt, None, self.place, WriteFailed, busy_is_asked_again=True)
+        self._checked = True
+        return made
+
+    def look(self, query: Any, session_id: str | None, path: str) -> list[Any]:
+        """Return the rows of one statement, which sees the database at one instant.
+
+        Raises:
+            SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
+        """
+
+        def attempt(_timeout: float) -> list[Any]:
+            with self.dialect.readers.connect() as connection:
+                self._check_schema(connection)
+                return list(connection.execute(query))
+
+        return self._asking_again(attempt, session_id, path, ReadFailed)
+
+    def change(self, work: Callable[[sa.Connection], T], session_id: str, path: str) -> T:
+        """Return what `work` returns, done in one transaction that has been committed.
+
+        Raises:
+            SchemaMismatch, LockTimeout, WriteFailed: nothing was written.
+            OutcomeUnknown: the commit failed.
+            Exception: whatever `work` raises; nothing was written.
+        """
+
+        def attempt(timeout: float) -> T:
+            with self._transaction(self.dialect.writers, session_id, path) as connection:
+                self._check_schema(connection)
+                if timeout < self.lock_timeout:
+                    self.dialect.limit_wait(connection, timeout)
+                return work(connection)
+
+        return self._asking_again(attempt, session_id, path, WriteFailed)
+
+    @contextmanager
+    def _transaction(self, engine: sa.Engine, session_id: str | None, path: str) -> Iterator[sa.Connection]:
+        process = os.getpid()
+        connection = engine.connect()
+        try:
+            transaction = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                if os.getpid() == process:
+                    transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except DBAPIError as error:
+                if self.dialect.verdict(error) == "again" and not error.connection_invalidated:
+                    raise  # the server has refused the commit, and said so
+                raise OutcomeUnknown(f"the commit failed: {_said(error)}", session_id=session_id, path=path) from error
+        finally:
+            if os.getpid() == process:
+                connection.close()
+            else:
+                _inherited.append(connection)
+
+    def _asking_again(
+        self,
+        attempt: Callable[[float], T],
+        session_id: str | None,
+        path: str,
+        kind: type[SessionStoreError],
+        *,
+        busy_is_asked_again: bool = False,
+    ) -> T:
+        deadline = time.monotonic() + self.lock_timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return attempt(max(left, 0.0))
+            except PoolTimeout as error:
+                raise LockTimeout(
+                    f"no connection became free within {self.lock_timeout} seconds", session_id=session_id, path=path
+                ) from error
+            except DBAPIError as error:
+                verdict = self.dialect.verdict(error)
+                again = verdict == "again" or (busy_is_asked_again and verdict == "busy")
+                if again and deadline - time.monotonic() > PAUSE_SECONDS:
+                    # A server that restarts refuses at once, and is not to be asked a thousand times a second.
+                    threading.Event().wait(PAUSE_SECONDS)
+                    continue
+                raise self._named(error, verdict, session_id, path, kind) from error
+            except sa.exc.SQLAlchemyError as error:  # none that we know of; named all the same
+                raise kind(str(error), session_id=session_id, path=path) from error
+
+    def _named(
+        self, error: DBAPIError, verdict: str, session_id: str | None, path: str, kind: type[SessionStoreError]
+    ) -> SessionStoreError:
+        if verdict == "busy":
+            return LockTimeout(
+                f"another worker held it for longer than {self.lock_timeout} seconds", session_id=session_id, path=path
+            )
+        if verdict == "no schema":
+            return SchemaMismatch("the database has no tables of readfresh's", session_id=session_id, path=self.place)
+        return kind(_said(error), session_id=session_id, path=path)
+
+    def _check_schema(self, connection: sa.Connection) -> None:
+        """Raise `SchemaMismatch` unless the tables are of this version; look once in this process."""
+        if self._checked:
+            return
+        version = connection.execute(sa.select(_schema.c.version)).scalar() or 0
+        if version > len(MIGRATIONS):
+            raise self._too_new(version)
+        if version < len(MIGRATIONS):
+            raise SchemaMismatch(
+                f"its tables have version {version}, and this readfresh needs version {len(MIGRATIONS)}",
+                path=self.place,
+            )
+        self._checked = True
+
+    def _too_new(self, version: int) -> SchemaMismatch:
+        return SchemaMismatch(
+            f"its tables have version {version}, and this readfresh knows versions up to {len(MIGRATIONS)}",
+            path=self.place,
+            next_step="Upgrade readfresh.",
+        )
+
+
+PAUSE_SECONDS = 0.05
+
+
+class SessionRows(Generic[S]):
+    """The sessions of a database, read and written as values of `session_type`: a `SessionStorage`."""
+
+    def __init__(self, database: Database, session_type: type[S]) -> None:
+        self.database = database
+        self.session_type = session_type
+
+    def read(self, session_id: str) -> S | None:
+        """Return the session as it is now; None when it does not exist.
+
+        Raises:
+            StoreMisused, SchemaMismatch, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, ReadFailed:
+                nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        rows = self.database.look(_whole(_name(session_id)), session_id, self.path(session_id))
+        return self._session(rows, session_id)
+
+    def update(
+        self,
+        session_id: str,
+        change: Callable[[S | None], S | None],
+        *,
+        create: bool = True,
+        sees_messages: bool = True,
+    ) -> bool:
+        """Replace the session by what `change` makes of its newest state, in one transaction that holds its row.
+
+        `change` is given None for a session that does not exist; with `create` False it is not called for one.
+        Returning None, or the session that it was given, leaves all as it is.
+        With `sees_messages` False it is given the session without messages and snapshots,
+        and those of the result are added at the end.
+
+        Returns:
+            Whether the session has changed.
+
+        Raises:
+            StoreMisused, SchemaMismatch, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed:
+                nothing was written.
+            OutcomeUnknown: the commit failed; the new state may stand.
+            Exception: whatever `change` raises; nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        path = self.path(session_id)
+
+        def work(connection: sa.Connection) -> bool:
+            row, is_new = self._locked(connection, session_id, create=create)
+            if row is None:
+                return False
+            rows: list[Any] = []
+            if not is_new:
+                whole = _whole(row.name) if sees_messages else _fields_alone(row.name)
+                rows = list(connection.execute(whole))
+            current = self._session(rows, session_id)
+            changed = run_change(change, current, session_id, lambda: path)
+            if changed is None or changed is current:
+                if is_new:
+                    raise _Nothing
+                return False
+            _write(connection, row, rows, changed, sees_messages=sees_messages)
+            return True
+
+        try:
+            return self.database.change(work, session_id, path)
+        except _Nothing:  # the row that was made for the session has been undone
+            return False
+
+    def delete(self, session_id: str, *, only: S | None = None) -> bool:
+        """Delete the session, a damaged one too, in the state `only` where that is given.
+
+        Returns:
+            Whether it was deleted.
+
+        Raises:
+            StoreMisused, SchemaMismatch, LockTimeout, SessionMismatch, WriteFailed: nothing was deleted.
+            OutcomeUnknown: the commit failed; it may be gone.
+        """
+        self._refuse_inside_change(session_id)
+
+        def work(connection: sa.Connection) -> bool:
+            row, _ = self._locked(connection, session_id, create=False)
+            if row is None:
+                return False
+            try:
+                whole = _fields_alone(row.name) if only is None else _whole(row.name)
+                current = self._session(list(connection.execute(whole)), session_id)
+            except (SessionDamaged, SessionTooNew):
+                if only is not None:
+                    raise
+            else:
+                if only is not None and current != only:
+                    return False
+            for table in _LISTS.values():
+                connection.execute(sa.delete(table).where(table.c.session == row.key))
+            connection.execute(sa.delete(_sessions).where(_sessions.c.key == row.key))
+            return True
+
+        return self.database.change(work, session_id, self.path(session_id))
+
+    def exists(self, session_id: str) -> bool:
+        """Return whether the session exists, damaged or not.
+
+        Raises:
+            StoreMisused, SchemaMismatch, LockTimeout, SessionMismatch, ReadFailed: nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        rows = self.database.look(_fields_alone(_name(session_id)), session_id, self.path(session_id))
+        try:
+            return self._session(rows, session_id) is not None
+        except (SessionDamaged, SessionTooNew):
+            return True
+
+    def scan(self) -> Iterator[Entry[S]]:
+        """Yield an entry for each session as all of them stood at one instant, without messages and snapshots.
+
+        Raises:
+            StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
+        """
+        self._refuse_inside_change(None)
+        query = sa.select(_sessions.c.name, _sessions.c.fields, _sessions.c.message_count)
+        for name, fields, count in self.database.look(query, None, self.database.place):
+            session_id = id_of(name + SUFFIX) or name
+            path = f"{self.database.place}#{name}"
+            try:
+                session = self._decoded({"messages": []}, fields, session_id, path)
+                if _name(session.session_id) != name:
+                    check_owner(session, session_id, path)
+            except SessionStoreError as error:
+                yield Entry(name, session_id, status_of(error), None, None, error)
+            else:
+                yield Entry(name, session.session_id, "ok", session, count, None)
+
+    def count(self) -> int:
+        """Return how many sessions there are; raises as `scan` does."""
+        self._refuse_inside_change(None)
+        query = sa.select(sa.func.count()).select_from(_sessions)
+        rows = self.database.look(query, None, self.database.place)
+        return int(rows[0][0])
+
+    def raw(self, session_id: str) -> bytes | None:
+        """Return the session's rows, put together as a file would have them; None when it does not exist.
+
+        Raises:
+            StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
+        """
+        self._refuse_inside_change(session_id)
+        rows = self.database.look(_whole(_name(session_id)), session_id, self.path(session_id))
+        if not rows:
+            return None
+        fields = next(row.body for row in rows if row.part == "fields")
+        text = fields.rstrip().removesuffix("}")
+        for part in _LISTS:
+            bodies = [row.body for row in rows if row.part == part]
+            if bodies or part == "messages":
+                text += f',\n  "{part}": [\n    ' + ",\n    ".join(bodies) + "\n  ]"
+        return f"{text}\n}}\n".encode()
+
+    def path(self, session_id: str) -> str:
+        """Return where the session is, for people."""
+        return f"{self.database.place}#{_name(session_id)}"
+
+    def _locked(self, connection: sa.Connection, session_id: str, *, create: bool) -> tuple[Any, bool]:
+        """Return the session's row, held until the transaction ends, and whether it was made for it now."""
+        name = _name(session_id)
+        deadline = time.monotonic() + self.database.lock_timeout
+        query = sa.select(_sessions.c.key, _sessions.c.name, _sessions.c.next_position).where(_sessions.c.name == name)
+        while True:
+            row = connection.execute(query.with_for_update()).one_or_none()
+            if row is not None or not create:
+                return row, False
+            made = connection.execute(
+                self.database.dialect.insert_unless_there(_sessions).values(
+                    name=name, fields="{}", message_count=0, next_position=0
+                )
+            )
+            if made.rowcount:
+                return connection.execute(query).one(), True
+            # Another worker was first; by now it may have deleted the session again.
+            self.database.dialect.limit_wait(connection, max(deadline - time.monotonic(), 0.0))
+
+    def _session(self, rows: list[Any], session_id: str) -> S | None:
+        if not rows:
+            return None
+        path = self.path(session_id)
+        lists: dict[str, list[Any]] = {"messages": []}
+        fields = ""
+        with decoding(session_id, path):
+            for row in rows:
+                if row.part == "fields":
+                    fields = row.body
+                else:
+                    lists.setdefault(row.part, []).append(decode_object(row.body.encode()))
+        session = self._decoded(lists, fields, session_id, path)
+        check_owner(session, session_id, path)
+        return session
+
+    def _decoded(self, lists: Mapping[str, list[Any]], fields: str, session_id: str, path: str) -> S:
+        with decoding(session_id, path):
+            return self.session_type.from_dict({**decode(fields.encode()), **lists})
+
+    def _refuse_inside_change(self, session_id: str | None) -> None:
+        refuse_inside_change(session_id, lambda: self.path(session_id or ""))
+
+
+class _Nothing(Exception):
+    """Undoes the transaction of a change that wants no session made."""
+
+
+def _name(session_id: str) -> str:
+    """Return the name of the session's row: that of its file, so that ids are apart by the same rule."""
+    return file_name(session_id).removesuffix(SUFFIX)
+
+
+def _fields_alone(name: str) -> Any:
+    return sa.select(
+        sa.literal("fields").label("part"), sa.literal(0).label("position"), _sessions.c.fields.label("body")
+    ).where(_sessions.c.name == name)
+
+
+def _whole(name: str) -> Any:
+    """Return one statement for all rows of a session: its fields, then its messages and its snapshots in order."""
+    of_session = _sessions.c.name == name
+    parts = [
+        sa.select(sa.literal(part).label("part"), table.c.position, table.c.body)
+        .join_from(table, _sessions, table.c.session == _sessions.c.key)
+        .where(of_session)
+        for part, table in _LISTS.items()
+    ]
+    return sa.union_all(_fields_alone(name), *parts).order_by("part", "position")
+
+
+def _write(
+    connection: sa.Connection,
+    row: Any,
+    rows: list[Any],
+    changed: SessionData,
+    *,
+    sees_messages: bool,
+) -> None:
+    """Write what differs between the session as it stands in `rows` and as it is to be."""
+    data: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **changed.to_dict()}
+    position = row.next_position
+    for part, table in _LISTS.items():
+        items = data.get(part)
+        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+            continue  # to a plain store, `snapshots` is a field like any other
+        if items or part == "messages":
+            del data[part]
+        bodies = [encode_object(item) for item in items]
+        before = [(each.position, each.body) for each in rows if each.part == part]
+        kept = _kept(before, bodies)
+        dropped = [at for at, _ in before if at not in kept]
+        if dropped:
+            of_session = table.c.session == row.key
+            first, last = min(dropped), max(dropped)
+            connection.execute(sa.delete(table).where(of_session, table.c.position.between(first, last)))
+        added = [
+            {"session": row.key, "position": position + index, "body": body}
+            for index, body in enumerate(bodies[len(kept) :])
+        ]
+        if added:
+            connection.execute(sa.insert(table), added)
+            position += len(added)
+        if part == "messages":
+            count: Any = len(bodies) if sees_messages else _sessions.c.message_count + len(bodies)
+    connection.execute(
+        sa.update(_sessions)
+        .where(_sessions.c.key == row.key)
+        .values(fields=encode_object(data), message_count=count, next_position=position)
+    )
+
+
+def _kept(before: list[tuple[int, str]], bodies: list[str]) -> set[int]:
+    """Return the positions of the rows that stay: they begin the new list, and are the old one's head or its tail."""
+    head = 0
+    while head < min(len(before), len(bodies)) and before[head][1] == bodies[head]:
+        head += 1
+    if head == 0 and bodies:
+        # Trimmed at its beginning: what is left is found by where its first body stood.
+        start = next((at for at, (_, body) in enumerate(before) if body == bodies[0]), len(before))
+        tail = [body for _, body in before[start:]]
+        if tail and tail == bodies[: len(tail)]:
+            return {position for position, _ in before[start:]}
+    return {position for position, _ in before[:head]}
+
+
+def _said(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split()).rstrip(".")
+
+
+def _leave_connections_to_the_parent() -> None:
+    for database in list(_databases):
+        database.leave_to_the_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_connections_to_the_parent)

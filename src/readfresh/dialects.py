@@ -1,0 +1,239 @@
+"""What SQLite and PostgreSQL do differently: connecting, locking a session, the tables, and what an error means.
+
+1. A connection waits for a lock at most the time it was made with.
+2. A transaction that changes something holds what it changes from its first statement on.
+3. A verdict on an error says whether the transaction is known to be undone; a commit that failed never is.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from typing import Any, Literal
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from readfresh.disk import system_disk
+from readfresh.storage import Durability
+
+__all__ = ["Dialect", "dialect_of"]
+
+Verdict = Literal["busy", "again", "no schema", "failed"]
+"""``busy``: somebody held it for too long. ``again``: the database gave up, and asks to be asked once more."""
+
+
+class Dialect(ABC):
+    """One database, as `DbSessionAdapter` uses it.
+
+    Attributes:
+        place: the URL without a password, for people.
+        readers: an engine for single statements that look.
+        writers: an engine for transactions that change.
+        makers: an engine for the transaction that makes the tables; for SQLite the one that may create the file.
+        key_type: the SQL type of a session's key.
+    """
+
+    place: str
+    readers: sa.Engine
+    writers: sa.Engine
+    makers: sa.Engine
+    key_type: str
+
+    @abstractmethod
+    def insert_unless_there(self, table: sa.Table) -> Any:
+        """Return an INSERT that does nothing where the row is there."""
+
+    @abstractmethod
+    def before_tables(self) -> None:
+        """Prepare the place for its tables."""
+
+    @abstractmethod
+    def lock_tables(self, connection: sa.Connection) -> None:
+        """Keep others from making the tables until the transaction ends."""
+
+    @abstractmethod
+    def limit_wait(self, connection: sa.Connection, timeout_seconds: float) -> None:
+        """Let the rest of the transaction wait for locks no longer than this."""
+
+    @abstractmethod
+    def verdict(self, error: DBAPIError) -> Verdict:
+        """Return what an error says about the statement that caused it."""
+
+    def engines(self) -> tuple[sa.Engine, ...]:
+        """Return the engines that have a pool of their own."""
+        return (self.writers,)
+
+
+class PostgreSQL(Dialect):
+    """PostgreSQL 12 or newer, through psycopg 3. A session is locked by `SELECT … FOR UPDATE` on its row.
+
+    The codes are those of PostgreSQL's appendix A, "Error Codes".
+    """
+
+    key_type = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+    _TABLES_LOCK = 0x7265616466726573  # "readfres": the key of an advisory lock is a number
+
+    def __init__(self, url: sa.URL, lock_timeout: float, durability: Durability) -> None:
+        self.place = url.render_as_string(hide_password=True)
+        self._lock_timeout = lock_timeout
+        self._durability = durability
+        self.writers = self.makers = sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="READ COMMITTED",
+            pool_timeout=lock_timeout,
+            connect_args={"connect_timeout": max(2, math.ceil(lock_timeout))},
+        )
+        # One statement sees one state, so a read needs no transaction around it.
+        self.readers = self.writers.execution_options(isolation_level="AUTOCOMMIT")
+        sa.event.listen(self.writers, "connect", self._connected)
+
+    def _connected(self, connection: Any, _record: object) -> None:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", (_milliseconds(self._lock_timeout),))
+            # What an administrator has made stronger stays.
+            wanted, unwanted = ("on", "off") if self._durability == "power" else ("off", "on")
+            cursor.execute(
+                "SELECT set_config('synchronous_commit', %s, false) WHERE current_setting('synchronous_commit') = %s",
+                (wanted, unwanted),
+            )
+        connection.autocommit = False
+
+    def insert_unless_there(self, table: sa.Table) -> Any:
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+    def before_tables(self) -> None:
+        pass
+
+    def lock_tables(self, connection: sa.Connection) -> None:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self._TABLES_LOCK)))
+
+    def limit_wait(self, connection: sa.Connection, timeout_seconds: float) -> None:
+        connection.execute(sa.select(sa.func.set_config("lock_timeout", _milliseconds(timeout_seconds), True)))
+
+    def verdict(self, error: DBAPIError) -> Verdict:
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if code == "55P03":  # lock_not_available
+            return "busy"
+        if code in ("40P01", "40001"):  # deadlock_detected, serialization_failure
+            return "again"
+        if code in ("42P01", "42703", "3F000"):  # undefined table, column, schema
+            return "no schema"
+        # Shut down, crashed, starting up, too many connections, connection lost or never made.
+        lost = error.connection_invalidated or code.startswith(("57P", "08")) or code == "53300"
+        never_made = not code and isinstance(error, sa.exc.OperationalError)
+        return "again" if lost or never_made else "failed"
+
+
+class SQLite(Dialect):
+    """SQLite in one file, in WAL mode. A change holds the whole database from `BEGIN IMMEDIATE` on; reads go on.
+
+    Sources: sqlite.org's "Write-Ahead Logging", "Result and Error Codes", and PRAGMA synchronous.
+    """
+
+    key_type = "INTEGER PRIMARY KEY"
+
+    def __init__(self, url: sa.URL, lock_timeout: float, durability: Durability) -> None:
+        shown = url.database or ""
+        if not shown or ":memory:" in shown or shown.startswith("file:") or url.query:
+            raise ValueError(
+                f"url must name a file, as sqlite:///chats.db does, not {url.render_as_string()!r}: "
+                "a database in memory is another one for each connection"
+            )
+        self.place = f"sqlite:///{shown}"
+        self._path = os.path.abspath(shown)
+        self.disk = system_disk()
+        self._lock_timeout = lock_timeout
+        self._durability = durability
+        # Only whoever makes the tables may create the file: a read creates nothing.
+        self.writers = self._engine("rw")
+        self.makers = self._engine("rwc")
+        self.readers = self.writers.execution_options(begin="BEGIN")
+
+    def _engine(self, mode: str) -> sa.Engine:
+        # SQLAlchemy gives what follows the `?` to SQLite, and decodes the path once.
+        url = sa.URL.create("sqlite", database=f"file:{quote(self._path)}", query={"mode": mode, "uri": "true"})
+        engine = sa.create_engine(url, pool_timeout=self._lock_timeout, connect_args={"timeout": self._lock_timeout})
+        sa.event.listen(engine, "connect", self._connected)
+        sa.event.listen(engine, "begin", self._begin)
+        return engine
+
+    def _connected(self, connection: Any, _record: object) -> None:
+        # Python's own way to begin transactions comes too late: at the first write.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if self._durability == 'power' else 'NORMAL'}")
+        cursor.execute(f"PRAGMA fullfsync = {'ON' if self._durability == 'power' else 'OFF'}")  # macOS alone knows it
+        cursor.close()
+
+    @staticmethod
+    def _begin(connection: sa.Connection) -> None:
+        begin = connection.get_execution_options().get("begin", "BEGIN IMMEDIATE")
+        if begin:
+            connection.exec_driver_sql(begin)
+
+    def insert_unless_there(self, table: sa.Table) -> Any:
+        return sqlite.insert(table).on_conflict_do_nothing()
+
+    def before_tables(self) -> None:
+        if not self.disk.exists(self._path):
+            with suppress(FileExistsError):  # another worker was first
+                self.disk.close(self.disk.create(self._path))  # private, and SQLite gives its other files the same mode
+            self.disk.sync_directory(os.path.dirname(self._path))
+        # No transaction may be open then. It stays so; the statement does not wait by itself: the caller asks again.
+        with self.makers.connect().execution_options(begin="") as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+
+    def lock_tables(self, connection: sa.Connection) -> None:
+        pass  # BEGIN IMMEDIATE has done so
+
+    def limit_wait(self, connection: sa.Connection, timeout_seconds: float) -> None:
+        pass  # the one wait of a transaction is at its beginning
+
+    def verdict(self, error: DBAPIError) -> Verdict:
+        name = getattr(error.orig, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return "busy"
+        if name.startswith("SQLITE_CANTOPEN") and not self.disk.exists(self._path):
+            return "no schema"
+        return "no schema" if "no such table" in str(error.orig) or "no such column" in str(error.orig) else "failed"
+
+    def engines(self) -> tuple[sa.Engine, ...]:
+        return (self.writers, self.makers)
+
+
+def dialect_of(url: str, lock_timeout: float, durability: Durability) -> Dialect:
+    """Return the dialect of the database that `url` names.
+
+    Raises:
+        TypeError, ValueError: `url` is none, or names a database that readfresh does not know.
+        ModuleNotFoundError: the driver is not installed; the message names the extra.
+    """
+    if not isinstance(url, str):
+        raise TypeError(f"url must be text, not {type(url).__name__}")
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise ValueError(
+            "url must be a database URL, as sqlite:///chats.db or postgresql+psycopg://host/name"
+        ) from None
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        try:
+            return PostgreSQL(parsed, lock_timeout, durability)
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{error}; PostgreSQL needs its driver: pip install 'readfresh[postgresql]'", name=error.name
+            ) from None
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return SQLite(parsed, lock_timeout, durability)
+    raise ValueError(f"url must begin with sqlite:// or postgresql+psycopg://, not {parsed.drivername}://")
+
+
+def _milliseconds(seconds: float) -> str:
+    # 0 would be no limit; beyond 2**31 the server refuses.
+    return str(min(max(1, math.ceil(seconds * 1000)), 2**31 - 1))
