@@ -22,7 +22,7 @@ from readfresh.names import check_id, is_id
 __all__ = ["Finding", "Rescued", "rescue", "verify"]
 
 _MESSAGES = re.compile(r'"messages"\s*:\s*\[')
-_FIELDS = ("created_at", "updated_at", "agent_name", "user_id", "gateway_session_id", "agent_id", "metadata")
+_FIELDS = tuple(name for name in SessionData.__match_args__ if name not in ("session_id", "messages"))
 
 
 @dataclass(frozen=True)
