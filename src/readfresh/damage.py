@@ -22,7 +22,7 @@ from readfresh.names import check_id, is_id
 __all__ = ["Finding", "Rescued", "rescue", "verify"]
 
 _MESSAGES = re.compile(r'"messages"\s*:\s*\[')
-_FIELDS = tuple(name for name in SessionData.__match_args__ if name not in ("session_id", "messages"))
+_FIELDS: tuple[str, ...] = tuple(name for name in SessionData.__match_args__ if name not in ("session_id", "messages"))
 
 
 @dataclass(frozen=True)
