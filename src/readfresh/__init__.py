@@ -18,10 +18,16 @@ Read the source in this order; a module imports only what stands above it.
 - `dialects`: what SQLite and PostgreSQL do differently
 - `database`: the store over a database
 - `damage`: the way out of a damaged file, and the inspection of a directory
+- `respond`: any callable as a model
+- `turns`: what a user says and what answers it, kept by appends
+- `bots`: a history for each user of a bot
+- `agents`: an agent whose turns and state outlive its process
 """
 
 from typing import TYPE_CHECKING
 
+from readfresh.agents import LocalManagedAgent
+from readfresh.bots import BotSessionManager
 from readfresh.chat import ChatStore
 from readfresh.damage import Finding, Rescued, rescue, verify
 from readfresh.default import DefaultSessionStore, default_session_dir, get_default_session_store
@@ -42,6 +48,8 @@ from readfresh.errors import (
 from readfresh.hierarchical import HierarchicalSessionStore, get_hierarchical_session_store
 from readfresh.model import ExtendedSessionData, SessionData, SessionMessage, SessionSnapshot
 from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
+from readfresh.respond import Usage
+from readfresh.turns import AnswerStream, Turn, turns_of
 
 if TYPE_CHECKING:
     from readfresh.database import DbSessionAdapter
@@ -49,6 +57,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnswerStream",
+    "BotSessionManager",
     "ChatStore",
     "DbSessionAdapter",
     "DefaultSessionStore",
@@ -56,6 +66,7 @@ __all__ = [
     "Finding",
     "HierarchicalSessionStore",
     "HistoryStoreProtocol",
+    "LocalManagedAgent",
     "LockTimeout",
     "OutcomeUnknown",
     "ReadFailed",
@@ -72,11 +83,14 @@ __all__ = [
     "SessionStoreProtocol",
     "SessionTooNew",
     "StoreMisused",
+    "Turn",
+    "Usage",
     "WriteFailed",
     "default_session_dir",
     "get_default_session_store",
     "get_hierarchical_session_store",
     "rescue",
+    "turns_of",
     "verify",
 ]
 

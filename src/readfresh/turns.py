@@ -1,0 +1,433 @@
+"""A turn: what a user says and what answers it, kept by appends.
+
+1. The prompt is appended before the model is called, and the answer when it ends. Nothing is ever replaced.
+2. Every message of a turn carries its id; the last one says how it ended: answered, stopped, cancelled or failed.
+3. An append that has begun is waited for, in a cancelled task too, so that none is lost and none is made twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import inspect
+import logging
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, Literal, TypeVar
+
+from readfresh.errors import OutcomeUnknown
+from readfresh.model import SessionData, SessionMessage
+from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
+from readfresh.respond import Respond, Usage, pieces
+from readfresh.values import thaw
+
+__all__ = ["AnswerStream", "Turn", "TurnKeeper", "turns_of"]
+
+T = TypeVar("T")
+
+Ending = Literal["answered", "stopped", "cancelled", "failed"]
+ENDINGS: tuple[Ending, ...] = ("answered", "stopped", "cancelled", "failed")
+MAX_ERROR_LENGTH = 500
+
+FIVE_METHODS = ("add_message", "get_chat_history", "clear_session", "delete_session", "session_exists")
+HISTORY_METHODS = (*FIVE_METHODS, "set_chat_history", "update_session_metadata", "get_session")
+
+logger = logging.getLogger("readfresh")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a user has said and what has answered it, as a session holds it.
+
+    Args:
+        id: the id that its messages carry in their metadata; None for a message of a writer that marks no turns.
+        messages: oldest first; the messages of other turns that stand between them in the session are left out.
+    """
+
+    id: str | None
+    messages: tuple[SessionMessage, ...]
+
+    @property
+    def status(self) -> Literal["answered", "stopped", "cancelled", "failed", "unanswered", "unmarked"]:
+        """How it ended.
+
+        ``unanswered`` when nothing says so: it is under way, or its worker was killed.
+        ``unmarked`` for a message of a writer that marks no turns.
+        """
+        if self.id is None:
+            return "unmarked"
+        said = (message.metadata.get("end") for message in self.messages)
+        return next((ending for ending in said if ending in ENDINGS), "unanswered")
+
+    @property
+    def prompt(self) -> str | None:
+        """What the user has said; None when that message is gone: cleared, replaced or trimmed."""
+        return next((_text_of(message) for message in self.messages if message.role == "user"), None)
+
+    @property
+    def answer(self) -> str:
+        """All text that has answered it; a part of one when `status` is not ``answered``."""
+        return "".join(_text_of(message) for message in self.messages if message.role == "assistant")
+
+    @property
+    def usage(self) -> Usage:
+        """What it has cost, as the model has told."""
+        total = Usage()
+        for message in self.messages if self.id is not None else ():
+            if isinstance(told := message.metadata.get("usage"), Mapping):
+                total += Usage(told.get("input_tokens", 0), told.get("output_tokens", 0))
+        return total
+
+    @property
+    def error(self) -> str | None:
+        """What the model raised, when `status` is ``failed``."""
+        return next((message.metadata["error"] for message in self.messages if "error" in message.metadata), None)
+
+
+def turns_of(session: SessionData) -> list[Turn]:
+    """Return the turns of a session in the order of their first messages, overlapping turns untangled.
+
+    Messages of writers that mark no turns stand between them, each as a turn with `id` None; the results of a tool
+    call stand with the call.
+    """
+    return _turns(session.messages)
+
+
+class TurnKeeper:
+    """What runs turns on a store, and knows what that store can keep of them.
+
+    Args:
+        store: any store of five methods; one of `HistoryStoreProtocol` keeps all of a turn.
+        max_history: how many messages a model is given beside the prompt, in whole turns; None for all.
+        new_id: makes the ids of turns.
+
+    Raises:
+        TypeError: the store lacks one of the five methods; the message names it.
+    """
+
+    def __init__(self, store: SessionStoreProtocol, max_history: int | None, new_id: Callable[[], str]) -> None:
+        if lacks := missing(store, FIVE_METHODS):
+            raise TypeError(f"store must have five methods; {type(store).__name__} has no {lacks}")
+        self._store = store
+        self._history = store if isinstance(store, HistoryStoreProtocol) else None
+        self._takes_tools = _takes_tools(store.add_message)
+        self._max_history = max_history
+        self._new_id = new_id
+
+    @property
+    def marks(self) -> bool:
+        """Whether the marks of messages can be read again."""
+        return self._history is not None
+
+    @property
+    def not_kept(self) -> tuple[str, ...]:
+        """What of a turn this store does not keep, a sentence each; empty for a store that keeps all of it."""
+        name = type(self._store).__name__
+        without_marks = (
+            f"Which answer belongs to which prompt: {name} has no {missing(self._store, HISTORY_METHODS)}, "
+            "so a model is given turns that overlap in the order of their messages.",
+            "That a turn was stopped, was cancelled or has failed: what there is of its answer reads as a whole one.",
+            "What a turn has cost.",
+        )
+        without_tools = (f"Tool calls and their results: {name}.add_message takes no tool_calls.",)
+        return (() if self.marks else without_marks) + (() if self._takes_tools else without_tools)
+
+    def ask(self, session_id: str, prompt: str, respond: Respond) -> AnswerStream:
+        """Return the answer to a prompt as a stream; nothing happens before its first piece is asked for."""
+        if not isinstance(prompt, str):
+            raise TypeError(f"the prompt must be text, not {type(prompt).__name__}")
+        if not callable(respond):
+            raise TypeError(f"the model must be a function of the messages, not {type(respond).__name__}")
+        return AnswerStream(self, session_id, prompt, respond, self._new_id())
+
+    def turns(self, session_id: str) -> list[Turn]:
+        """Return the turns of the session as it is now; of a store of five methods, its messages, each unmarked."""
+        if self._history is None:
+            return _turns(map(SessionMessage.from_dict, self._store.get_chat_history(session_id)))
+        return _turns(map(_as_message, self._history.get_session(session_id).messages))
+
+    def for_model(self, before: Iterable[Turn], prompt: SessionMessage) -> list[dict[str, Any]]:
+        """Return the newest whole turns that `max_history` messages hold, and the prompt at the end."""
+        return [*_for_model(before, self._max_history), prompt.for_model()]
+
+    def add(self, session_id: str, message: SessionMessage) -> None:
+        """Append one message; a tool call and its results only where the store takes them."""
+        tools: dict[str, Any] = {}
+        if message.tool_calls is not None or message.tool_call_id is not None:
+            if not self._takes_tools:
+                return  # said in `not_kept`
+            tools = {"tool_calls": thaw(message.tool_calls), "tool_call_id": message.tool_call_id}
+        content: Any = thaw(message.content)
+        added = self._store.add_message(session_id, message.role, content, thaw(message.metadata), **tools)
+        made(added, self._store, "add_message", session_id)
+
+
+class AnswerStream:
+    """The answer to a prompt, piece by piece: ``async for piece in stream``.
+
+    The prompt is kept before the model is called, and the answer before the loop ends.
+    A loop that is left early leaves a partial answer, kept as ``stopped``: when `aclose` returns, or, where nobody
+    calls it, by a thread that the process waits for before it ends.
+    """
+
+    def __init__(self, keeper: TurnKeeper, session_id: str, prompt: str, respond: Respond, turn: str) -> None:
+        self._keeper = keeper
+        self._session_id = session_id
+        self._prompt = prompt
+        self._respond = respond
+        self._turn = turn
+        self._pieces: AsyncGenerator[str | SessionMessage | Usage, None] | None = None
+        self._said: list[str] = []  # text that is in no message yet
+        self._usage: Usage | None = None
+        self._asked = False  # the prompt is kept, so there is something to end
+        self._ended = False
+        self._busy = False
+
+    def __repr__(self) -> str:
+        state = "ended" if self._ended else "under way" if self._asked else "not begun"
+        return f"<AnswerStream {state}, turn {self._turn!r} of session {self._session_id!r}>"
+
+    def __aiter__(self) -> AnswerStream:
+        return self
+
+    async def __anext__(self) -> str:
+        """Return the next piece of text that is not empty.
+
+        Raises:
+            StopAsyncIteration: the answer has ended and is kept.
+            SessionStoreError: the store refused; what has been written the error says.
+            TypeError, ValueError: the model gave what is no piece; the message names it.
+            Exception: whatever the model raises; the turn is kept as ``failed``, with what there is of the answer.
+        """
+        with self._alone():
+            if self._ended:
+                raise StopAsyncIteration
+            try:
+                if self._pieces is None:
+                    self._pieces = pieces(self._respond, await to_the_end(self._begin))
+                return await self._next_text(self._pieces)
+            except StopAsyncIteration:
+                await self._end("answered")
+                raise
+            except asyncio.CancelledError as error:
+                await self._end("cancelled", error)
+                raise
+            except Exception as error:
+                await self._end("failed", error)
+                raise
+
+    async def aclose(self) -> None:
+        """Stop: keep what there is of the answer as ``stopped``, and close the model. After the end it does nothing.
+
+        Raises:
+            SessionStoreError: the store refused; the turn reads as ``unanswered``.
+        """
+        with self._alone():
+            await self._end("stopped")
+
+    def __del__(self) -> None:
+        if not getattr(self, "_asked", False) or self._ended:
+            return
+        # In a thread: whoever drops the stream may be an event loop, or hold the very lock that the store needs.
+        keep = functools.partial(_keep_late, self._keeper, self._session_id, self._last("stopped", None))
+        try:
+            threading.Thread(target=keep, name="readfresh-turn").start()
+        except RuntimeError:  # the interpreter is ending and starts no more threads
+            keep()
+
+    def _begin(self) -> list[dict[str, Any]]:
+        keeper, prompt = self._keeper, SessionMessage("user", self._prompt, metadata={"turn": self._turn})
+        # Where nothing can be marked, nobody could tell the prompt from other messages after it has been added.
+        before = [] if keeper.marks else keeper.turns(self._session_id)
+        keeper.add(self._session_id, prompt)
+        self._asked = True
+        if keeper.marks:
+            before = list(takewhile(lambda each: each.id != self._turn, keeper.turns(self._session_id)))
+        return keeper.for_model(before, prompt)
+
+    async def _next_text(self, source: AsyncGenerator[str | SessionMessage | Usage, None]) -> str:
+        while True:
+            piece = await anext(source)
+            if isinstance(piece, Usage):
+                self._usage = piece + (self._usage or Usage())
+            elif isinstance(piece, SessionMessage):
+                await to_the_end(self._keep_message, piece)
+            elif piece:
+                self._said.append(piece)
+                return piece
+
+    def _keep_message(self, message: SessionMessage) -> None:
+        metadata = {"turn": self._turn}
+        if self._said:
+            self._keeper.add(self._session_id, SessionMessage("assistant", "".join(self._said), metadata=metadata))
+            self._said.clear()
+        metadata = {**message.metadata, **metadata}
+        self._keeper.add(self._session_id, dataclasses.replace(message, metadata=metadata))
+
+    async def _end(self, ending: Ending, error: BaseException | None = None) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            if self._asked:
+                await to_the_end(self._keep_last, ending, error)
+        except Exception as refused:
+            if error is None:
+                raise
+            error.add_note(f"The turn could not be kept as {ending!r}: {refused}")
+        finally:
+            if self._pieces is not None:
+                await self._pieces.aclose()
+
+    def _keep_last(self, ending: Ending, error: BaseException | None) -> None:
+        if self._keeper.marks or self._said or ending == "answered":  # a mark that nobody can read is no message
+            self._keeper.add(self._session_id, self._last(ending, error))
+
+    def _last(self, ending: Ending, error: BaseException | None) -> SessionMessage:
+        metadata: dict[str, Any] = {"turn": self._turn, "end": ending}
+        if ending != "answered":
+            metadata["partial"] = True
+        if ending == "failed":
+            told = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()
+            metadata["error"] = told[:MAX_ERROR_LENGTH]
+        if self._usage is not None:
+            metadata["usage"] = self._usage.to_dict()
+        return SessionMessage("assistant", "".join(self._said), metadata=metadata)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._busy:
+            raise RuntimeError(f"{self!r} is being read by another task; read it in one")
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+
+async def to_the_end(function: Callable[..., T], *args: Any) -> T:
+    """Run `function` in a thread and return what it returns; when cancelled meanwhile, wait for its end first.
+
+    Raises:
+        asyncio.CancelledError: the task was cancelled; `function` has run to its end, once.
+        Exception: whatever `function` raises; in a cancelled task it is logged, and a note of the cancellation.
+    """
+    call = functools.partial(copy_context().run, function, *args)
+    running = asyncio.get_running_loop().run_in_executor(None, call)
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return running.result()
+    if (refused := running.exception()) is not None:
+        logger.error("in a cancelled task: %s", refused)
+        cancelled.add_note(f"In the cancelled task: {refused}")
+    raise cancelled
+
+
+def made(answer: object, store: object, verb: str, session_id: str) -> None:
+    """Raise OutcomeUnknown when a verb of a store has answered False, which is how some stores tell a failure."""
+    if answer is False:
+        raise OutcomeUnknown(f"{verb} of {type(store).__name__} returned False", session_id=session_id)
+
+
+def missing(store: object, methods: Iterable[str]) -> str:
+    """Return those of the methods that the store does not have, for an error; an empty text when it has all."""
+    return ", ".join(name for name in methods if not callable(getattr(store, name, None)))
+
+
+def _keep_late(keeper: TurnKeeper, session_id: str, message: SessionMessage) -> None:
+    if not keeper.marks and not message.content:
+        return
+    try:
+        keeper.add(session_id, message)
+    except Exception:
+        logger.exception("a stream that nobody closed could not be kept as stopped, in session %r", session_id)
+
+
+def _turns(messages: Iterable[SessionMessage]) -> list[Turn]:
+    groups: list[tuple[str | None, list[SessionMessage]]] = []
+    marked: dict[str, list[SessionMessage]] = {}
+    asked: dict[object, list[SessionMessage]] = {}  # by the id of a call of a message without a turn
+    for message in messages:
+        turn = message.metadata.get("turn")
+        if isinstance(turn, str):
+            home = marked.get(turn)
+        else:
+            turn = None
+            home = None if message.tool_call_id is None else asked.get(message.tool_call_id)
+        if home is None:
+            home = []
+            groups.append((turn, home))
+        home.append(message)
+        if turn is not None:
+            marked[turn] = home
+        else:
+            asked.update((call.get("id"), home) for call in message.tool_calls or ())
+    return [Turn(turn, tuple(home)) for turn, home in groups]
+
+
+def _for_model(turns: Iterable[Turn], max_history: int | None) -> list[dict[str, Any]]:
+    """Return the newest whole turns that `max_history` messages hold, without what no model takes."""
+    # An answer whose prompt is gone answers nothing.
+    shown = [_shown(turn.messages) for turn in turns if turn.id is None or turn.prompt is not None]
+    start, count = len(shown), 0
+    while start and (max_history is None or count + len(shown[start - 1]) <= max_history):
+        start -= 1
+        count += len(shown[start])
+    return [message.for_model() for messages in shown[start:] for message in messages]
+
+
+def _shown(messages: Iterable[SessionMessage]) -> list[SessionMessage]:
+    """Leave out tool calls that lack a result, results that lack their call, and messages that say nothing."""
+    exchanges: list[list[SessionMessage]] = []  # a call and its results, or one message
+    waiting: list[set[object]] = []  # of each exchange: the calls that have no result yet
+    for message in messages:
+        if message.tool_calls:
+            exchanges.append([message])
+            waiting.append({call.get("id") for call in message.tool_calls})
+        elif message.tool_call_id is None:
+            exchanges.append([message])
+            waiting.append(set())
+        else:
+            for exchange, open_calls in zip(reversed(exchanges), reversed(waiting), strict=True):
+                if message.tool_call_id in open_calls:
+                    exchange.append(message)
+                    open_calls.discard(message.tool_call_id)
+                    break
+    whole = [exchange for exchange, open_calls in zip(exchanges, waiting, strict=True) if not open_calls]
+    return [message for exchange in whole for message in exchange if message.content or len(exchange) > 1]
+
+
+def _takes_tools(add_message: Callable[..., object]) -> bool:
+    try:
+        parameters = inspect.signature(add_message).parameters.values()
+    except ValueError:  # a function without a signature that Python can read
+        return False
+    names = {each.name for each in parameters}
+    return {"tool_calls", "tool_call_id"} <= names or any(each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def _as_message(message: Any) -> SessionMessage:
+    """Return a message of any store as ours."""
+    if isinstance(message, SessionMessage):
+        return message
+    if isinstance(message, Mapping):
+        return SessionMessage.from_dict(message)
+    names = ("role", "content", "timestamp", "metadata", "tool_calls", "tool_call_id")
+    return SessionMessage.from_dict({name: getattr(message, name, None) for name in names})
+
+
+def _text_of(message: SessionMessage) -> str:
+    if isinstance(message.content, list):
+        parts = (part.get("text") for part in message.content if isinstance(part, dict))
+        return "".join(part for part in parts if isinstance(part, str))
+    return message.content or ""
