@@ -3,10 +3,17 @@
 from pathlib import Path
 
 from tests.pageproof.site import Site
+from tests.servers.given import a_database, an_empty_redis
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def pytest_pageproof_site() -> Site:
     """Every block of every page, with readfresh imported anew for each case."""
-    return Site(root=ROOT, pages=("docs/**/*.md", "*.md"), fresh=("readfresh",), unrun_budget=0)
+    return Site(
+        root=ROOT,
+        pages=("docs/**/*.md", "*.md"),
+        fresh=("readfresh",),
+        needs={"postgresql": a_database, "redis": an_empty_redis},
+        unrun_budget=0,
+    )

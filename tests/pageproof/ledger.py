@@ -10,6 +10,8 @@ from .site import Site
 
 CLAIM = "pageproof"
 """The user property with which a test claims a block. It travels with the report, out of xdist's workers too."""
+NEED = "pageproof need"
+"""The user property with which a skipped test says that a block could not be run, and why."""
 
 
 @dataclass
@@ -17,6 +19,8 @@ class Ledger:
     """What the tests of one run have claimed."""
 
     claims: Counter[str] = field(default_factory=Counter)
+    missing: dict[str, str] = field(default_factory=dict)
+    """The blocks whose need could not be met here, and why: not verified, and no fault of the pages."""
     seconds: float = 0.0
 
     def record(self, properties: Iterable[tuple[str, object]], seconds: float) -> None:
@@ -24,6 +28,13 @@ class Ledger:
         claimed = [str(value) for name, value in properties if name == CLAIM]
         self.claims.update(claimed)
         self.seconds += seconds if claimed else 0
+
+    def excuse(self, properties: Iterable[tuple[str, object]]) -> None:
+        """Take what a test that was skipped says about blocks whose need could not be met."""
+        for name, value in properties:
+            if name == NEED:
+                block, _, reason = str(value).partition(" ")
+                self.missing[block] = reason
 
     def verdict(self, site: Site) -> list[str]:
         """Return every reason why the pages are not proved; none when they are."""
@@ -34,7 +45,7 @@ class Ledger:
         unrun = [block for block in census.blocks if block.get("unrun")]
         for block in census.blocks:
             claims = self.claims[block.name]
-            if claims != (0 if block.get("unrun") else 1):
+            if claims != (0 if block.get("unrun") else 1) and (claims or block.name not in self.missing):
                 said = f"claimed {claims} times" if claims else "verified by no test that passed"
                 wrong.append(f"{block.name}: {said}")
         for name in self.claims.keys() - {block.name for block in census.blocks}:
@@ -53,4 +64,6 @@ class Ledger:
         pages = len({block.path for block in blocks})
         lines = [f"{len(blocks)} blocks in {pages} files ({said}): {verified} verified in {self.seconds:.1f} s"]
         lines += [f"{block.name}: not run: {block.get('unrun')}" for block in blocks if block.get("unrun")]
+        unmet = {block.name: self.missing.get(block.name) for block in blocks if not self.claims[block.name]}
+        lines += [f"{name}: not verified: {reason}" for name, reason in unmet.items() if reason]
         return lines

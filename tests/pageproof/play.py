@@ -11,7 +11,7 @@ import threading
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -40,7 +40,10 @@ def play(site: Site, case: Case, *, rewrite: bool = False, prepare: Prepare | No
         folder = base / "work"
         folder.mkdir()
         env = process.environment(base)
-        with _reader(site, folder, env):
+        with ExitStack() as needs:
+            for need in case.needs:
+                env |= needs.enter_context(site.needs[need]())
+            needs.enter_context(_reader(site, folder, env))
             if prepare:
                 prepare(base, env)
                 os.environ.update(env)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import pytest
 
 from .failure import BlockFailed
-from .ledger import CLAIM, Ledger
+from .ledger import CLAIM, NEED, Ledger
 from .play import play
 from .scan import Block, Problem
 from .site import Case, Census, Site
@@ -83,6 +83,11 @@ class Claims:
             actual = play(self.site, case, rewrite=bool(self._request.config.getoption(_UPDATE)))
         except BlockFailed as failure:
             wrong = str(failure)
+        except pytest.skip.Exception as skipped:
+            if case.needs:
+                said = ((NEED, f"{block.name} {skipped.msg}") for block in case.blocks)
+                self._request.node.user_properties.extend(said)
+            raise
         if wrong:
             # Outside of `except`, and without a traceback: its frames are of the machinery, not of the page.
             pytest.fail(wrong, pytrace=False)
@@ -155,6 +160,8 @@ class _Reports:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and report.outcome == "passed" and not hasattr(report, "wasxfail"):
             self.proof.ledger.record(report.user_properties, report.duration)
+        elif report.when == "call" and report.outcome == "skipped" and not hasattr(report, "wasxfail"):
+            self.proof.ledger.excuse(report.user_properties)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "py": frozenset({"session", "raises", "run"}),
-    "console": frozenset({"session"}),
+    "py": frozenset({"session", "raises", "run", "needs"}),
+    "console": frozenset({"session", "needs"}),
     "json": frozenset({"session", "file"}),
     "toml": frozenset({"pyproject", "file"}),
     "yaml": frozenset({"file"}),
@@ -260,6 +260,8 @@ def _wrong(language: str, rest: str, attributes: Mapping[str, str]) -> str | Non
         return f"unknown attribute of {language}: {', '.join(sorted(unknown))}"
     if "by" in attributes:
         return None
+    if not attributes.get("needs", "x").strip():
+        return "needs without a name"
     if language in NEEDED and not set(NEEDED[language]) & attributes.keys():
         return f"{language} without {' or '.join(NEEDED[language])}: nothing to compare it with"
     if language == "json" and "session" not in attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -16,6 +17,18 @@ class Case:
 
     name: str
     blocks: tuple[Block, ...]
+
+    @property
+    def needs(self) -> list[str]:
+        """What the case cannot be run without, in the words of its blocks, each once."""
+        return list(dict.fromkeys(name for block in self.blocks for name in (block.get("needs") or "").split()))
+
+
+Need = Callable[[], AbstractContextManager[Mapping[str, str]]]
+"""Makes something ready for one run of a case, and gives the environment variables that tell where it is.
+
+Where it cannot be had, it skips the test, as `pytest.skip` does, and says how to get it.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,8 @@ class Site:
     """Python files whose docstrings hold blocks."""
     fresh: tuple[str, ...] = ()
     """Packages that are imported anew for each case, so that no case sees what another left in a module."""
+    needs: Mapping[str, Need] = field(default_factory=dict, hash=False)
+    """What a block may need beside Python, such as a server, by the name that it says in ``needs="…"``."""
     unrun_budget: int = 0
     """How many blocks say why they are not run. It may only fall."""
 
@@ -50,6 +65,12 @@ class Site:
             found, wrong = scan_docstrings(self.root, path)
             blocks, problems = blocks + found, problems + wrong
         cases, wrong = group(blocks)
+        wrong += [
+            Problem(block.path, block.line, f'needs="{name}": the site knows {", ".join(self.needs) or "no need"}')
+            for block in blocks
+            for name in (block.get("needs") or "").split()
+            if name not in self.needs
+        ]
         return Census(tuple(blocks), tuple(cases), tuple(sorted(problems + wrong)))
 
 
