@@ -1,0 +1,1 @@
+"""Bots and agents: what they keep, whoever stops them and when."""
