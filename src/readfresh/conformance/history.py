@@ -1,0 +1,78 @@
+"""What happened, step by step: the evidence of a report, as text and as a Mermaid sequence diagram."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+__all__ = ["History"]
+
+_SHOWN = {"A": "worker A", "S": "store", "B": "worker B"}
+_MESSAGES = 12
+_LETTERS = 72
+
+
+@dataclass
+class History:
+    """Steps of worker A and worker B with one store.
+
+    Args:
+        setting: who the workers are.
+    """
+
+    setting: str = ""
+    _steps: list[tuple[str, str, str]] = field(default_factory=list)
+    verdict: str = ""
+
+    def calls(self, who: str, what: str) -> None:
+        """A worker calls a method."""
+        self._steps.append((who, "calls", what))
+
+    def answers(self, who: str, what: object) -> None:
+        """The call of a worker ends."""
+        self._steps.append((who, "answers", _short(str(what))))
+
+    def does(self, who: str, what: str) -> None:
+        """Something happens to a worker, or to the store (``S``)."""
+        self._steps.append((who, "does", what))
+
+    def lines(self) -> list[str]:
+        """Return one sentence for each step, and the verdict."""
+        said = [f"{self.setting}."] if self.setting else []
+        for number, (who, kind, what) in enumerate(self._steps, 1):
+            verb = {"calls": " calls ", "answers": " gets ", "does": " "}[kind]
+            said.append(f"{number}. {_SHOWN[who]}{verb}{what}")
+        return [*said, f"So: {self.verdict}"] if self.verdict else said
+
+    def mermaid(self) -> str:
+        """Return the diagram: at most three participants and twelve messages."""
+        steps = self._shortened()
+        used = {who for who, _, _ in steps} | {"S"}
+        drawn = [f"    participant {who} as {_SHOWN[who]}" for who in _SHOWN if who in used]
+        for who, kind, what in steps:
+            text = _label(what)
+            if kind == "calls":
+                drawn.append(f"    {who}->>S: {text}")
+            elif kind == "answers":
+                drawn.append(f"    S-->>{who}: {text}")
+            else:
+                drawn.append(f"    Note over {who}: {text}")
+        drawn.append(f"    Note over S: {_label(self.verdict)}")
+        return "\n".join(["sequenceDiagram", *drawn])
+
+    def _shortened(self) -> list[tuple[str, str, str]]:
+        messages = [at for at, step in enumerate(self._steps) if step[1] != "does"]
+        if len(messages) <= _MESSAGES:
+            return self._steps
+        begin = messages[-_MESSAGES]
+        return [("S", "does", f"{begin} steps before"), *self._steps[begin:]]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…"
+
+
+def _label(text: str) -> str:
+    """Leave out what Mermaid takes for its own: `;` ends a statement, `#` begins an entity, `<` a tag."""
+    text = _short(re.sub(r"\s+", " ", text))
+    return re.sub(r"[;#%<>{}`*\\]", lambda found: f"#{ord(found[0])};", text) or "nothing"

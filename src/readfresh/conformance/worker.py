@@ -1,0 +1,213 @@
+"""What runs in the other processes: it opens stores, calls them, stops or dies where it is told to.
+
+The first process imports the factory and does nothing else; every worker is a fork of it.
+So the import, which may take seconds, is paid once, and a worker begins with nothing open.
+
+A worker has lanes: threads with a store object each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from readfresh.conformance.factory import from_name
+from readfresh.conformance.points import Points, own_folders
+
+__all__ = ["serve_forks"]
+
+WAITS_TOLD = 20  # of one kind in one call: whoever polls would tell it for ever
+
+
+def main() -> None:
+    """Import the factory that the first line of the control socket names, and fork workers until it closes."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    order = json.loads(control.recv(1 << 16))
+    try:
+        factory = from_name(order["factory"])
+    except Exception as error:
+        control.sendall(json.dumps({"raised": _last_line(error)}).encode())
+        return
+    control.sendall(b"{}")
+    serve_forks(control, factory)
+
+
+def serve_forks(control: socket.socket, factory: Any) -> None:
+    """Fork a worker for every socket that comes over `control`, until that closes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: the end of their socket tells it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the kit ends them
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+        if not message:
+            return
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            control.close()
+            try:
+                _Worker(socket.socket(fileno=descriptors[0]), factory).serve()
+            finally:
+                os._exit(0)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+class _Worker:
+    """The process: it hands each order to its lane."""
+
+    def __init__(self, to_kit: socket.socket, factory: Any) -> None:
+        self._socket = to_kit
+        self._sending = threading.Lock()
+        self._lanes: dict[int, _Lane] = {}
+        self.factory = factory
+
+    def serve(self) -> None:
+        for line in self._socket.makefile("rb"):
+            order = json.loads(line)
+            number = order["lane"]
+            if number not in self._lanes:
+                self._lanes[number] = _Lane(self, number)
+            self._lanes[number].orders.put(order)
+
+    def say(self, lane: int, **answer: object) -> None:
+        data = json.dumps({"lane": lane, **answer}, default=_plain).encode() + b"\n"
+        with self._sending:
+            self._socket.sendall(data)
+
+
+class _Lane:
+    """A thread with a store object of its own."""
+
+    def __init__(self, worker: _Worker, number: int) -> None:
+        self._worker = worker
+        self._number = number
+        self._store: Any = None
+        self._own: tuple[str, ...] = ()
+        self.orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            order = self.orders.get()
+            try:
+                answer = getattr(self, order["do"])(order)
+                self._say(returned=answer)
+            except BaseException as error:
+                self._say(raised=_last_line(error), kind=type(error).__name__, where=_where(error))
+            if order.get("die") == "returned":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def _say(self, **answer: object) -> None:
+        self._worker.say(self._number, **answer)
+
+    def open(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Make a store object; return which methods it has."""
+        close = getattr(self._worker.factory, "close", None)
+        if self._store is not None and close is not None:
+            close(self._store)
+        os.chdir(order["folder"])
+        self._store = self._worker.factory(Path(order["place"]))
+        self._own = own_folders(self._store, self._worker.factory)
+        names = [name for name in dir(self._store) if not name.startswith("_")]
+        describe = getattr(self._worker.factory, "describe", None)
+        return {
+            "class": type(self._store).__name__,
+            "methods": [name for name in names if callable(getattr(self._store, name, None))],
+            "extras": [name for name in ("damage", "close", "describe") if hasattr(self._worker.factory, name)],
+            "description": describe() if describe else {},
+        }
+
+    def call(self, order: dict[str, Any]) -> Any:
+        """Call a method of the store, stop or die at the point that the order names."""
+        stop, die = order.get("stop"), order.get("die")
+
+        def reached(number: int, where: str) -> None:
+            if number == die:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if number == stop:
+                self._say(stopped=where)
+                self.orders.get()
+
+        announced: Counter[str] = Counter()
+
+        def waiting(name: str) -> None:
+            announced[name] += 1
+            if announced[name] <= WAITS_TOLD:
+                self._say(waiting=name)
+
+        points = Points(
+            self._own,
+            lines=order.get("lines", False),
+            reached=reached,
+            waiting=waiting if order.get("rival") else None,
+        )
+        method = getattr(self._store, order["verb"])
+        if not order.get("watched"):
+            return {"value": method(*order["args"], **order.get("options", {}))}
+        began = time.monotonic()
+        with points:
+            value = method(*order["args"], **order.get("options", {}))
+        return {"value": value, "points": points.found, "seconds": time.monotonic() - began}
+
+    def repeat(self, order: dict[str, Any]) -> int:
+        """Add messages one after another, from the moment at which the kit says so; return how many were refused."""
+        self._say(stopped="at the barrier")
+        self.orders.get()
+        refused = 0
+        for number in range(order["count"]):
+            try:
+                done = self._store.add_message(order["session"], "user", f"{order['tag']}{number}")
+            except Exception:
+                done = False
+            refused += done is False
+        return refused
+
+    def damage(self, order: dict[str, Any]) -> None:
+        """Let the factory damage a session."""
+        self._worker.factory.damage(Path(order["place"]), order["session"])
+
+    def run(self, order: dict[str, Any]) -> Any:
+        """Call a function of the kit with the store: for what is more than one call of a method."""
+        function: Callable[..., Any] = from_name(order["function"])
+        return function(self._store, *order["args"], lambda where: (self._say(stopped=where), self.orders.get())[1])
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold of a value of any store."""
+    for name in ("to_dict", "model_dump"):
+        if callable(method := getattr(value, name, None)) and not isinstance(value, type):
+            return method()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return {str(key): each for key, each in vars(value).items()} if hasattr(value, "__dict__") else repr(value)
+
+
+def _last_line(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip().splitlines()[0]
+
+
+def _where(error: BaseException) -> str:
+    """Return the file and line where it was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
+
+
+if __name__ == "__main__":
+    main()
