@@ -100,7 +100,8 @@ def test_every_public_name_is_in_the_reference(built_site: BuiltSite) -> None:
     html = (built_site.folder / "reference/api/index.html").read_text("utf-8")
     anchors = set(re.findall(r'id="readfresh\.([\w.]+)"', html))
     # The module is left out: `store.SessionStore.update` is what `DefaultSessionStore` inherits.
-    shown = {".".join(part for part in anchor.split(".")[-2:] if part not in MODULES) for anchor in anchors}
+    parts = [anchor.split(".")[-2:] for anchor in anchors]
+    shown = {".".join([*(part for part in first if part not in MODULES), last]) for *first, last in parts}
     wanted = {name: [name] for name in PUBLIC}
     for cls in (getattr(readfresh, name) for name in CLASSES):
         for method in _methods(cls):
