@@ -53,7 +53,6 @@ def environment(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TMPDIR")}
     return kept | {
         "HOME": str(home),
-        "PRAISONAI_HOME": str(home / "praisonai"),
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "DO_NOT_TRACK": "1",

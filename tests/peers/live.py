@@ -140,12 +140,16 @@ def processes(home: Path, *packages: str, fault: str = "") -> Iterator[list[Proc
             process.end()
 
 
-def run(peer: str, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(peer: str, home: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a peer's Python with these words, in a folder that is its home, and return what it printed."""
     home.mkdir(parents=True, exist_ok=True)
-    command = [str(python(peer)), *words]
     return subprocess.run(
-        command, cwd=home, env=environment(home), capture_output=True, text=True, timeout=10 * PATIENCE_SECONDS
+        [str(python(peer)), *words],
+        cwd=home,
+        env=environment(home) | variables,
+        capture_output=True,
+        text=True,
+        timeout=10 * PATIENCE_SECONDS,
     )
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from agno.db.base import SessionType  # type: ignore[import-not-found,unused-ignore]
-from agno.db.json import JsonDb  # type: ignore[import-not-found,unused-ignore]
-from agno.db.sqlite import SqliteDb  # type: ignore[import-not-found,unused-ignore]
-from agno.models.message import Message  # type: ignore[import-not-found,unused-ignore]
-from agno.run.agent import RunOutput  # type: ignore[import-not-found,unused-ignore]
-from agno.run.base import RunStatus  # type: ignore[import-not-found,unused-ignore]
-from agno.session import AgentSession  # type: ignore[import-not-found,unused-ignore]
+from agno.db.base import SessionType
+from agno.db.json import JsonDb
+from agno.db.sqlite import SqliteDb
+from agno.models.message import Message
+from agno.run.agent import RunOutput
+from agno.run.base import RunStatus
+from agno.session import AgentSession
 
 from tests.peers.adapter import Peer, Promise
 

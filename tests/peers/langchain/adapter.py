@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the package says when it is imported that its base class will go
-    from langchain_community.chat_message_histories import (  # type: ignore[import-not-found,unused-ignore]
+    from langchain_community.chat_message_histories import (
         FileChatMessageHistory,
     )
-    from langchain_core.messages import AIMessage, HumanMessage  # type: ignore[import-not-found,unused-ignore]
+    from langchain_core.messages import AIMessage, HumanMessage
 
 from tests.peers.adapter import Peer, Promise
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.llms import ChatMessage  # type: ignore[import-not-found,unused-ignore]
-from llama_index.core.storage.chat_store import SimpleChatStore  # type: ignore[import-not-found,unused-ignore]
+from llama_index.core.llms import ChatMessage
+from llama_index.core.storage.chat_store import SimpleChatStore
 
 from tests.peers.adapter import Peer, Promise
 

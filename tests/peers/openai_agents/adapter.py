@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from agents import SQLiteSession  # type: ignore[import-not-found,unused-ignore]
+from agents.memory import SQLiteSession
 
 from tests.peers.adapter import Peer, Promise
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from praisonaiagents.session import (  # type: ignore[import-not-found,unused-ignore]
+from praisonaiagents.session import (
     DefaultSessionStore,
     HierarchicalSessionStore,
 )

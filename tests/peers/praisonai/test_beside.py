@@ -243,6 +243,18 @@ def test_its_working_history_after_our_replacement(tmp_path: Path) -> None:
         assert [message["content"] for message in working] == ["They talked."]
 
 
+def test_an_id_that_we_encode_is_another_session_to_it(tmp_path: Path) -> None:
+    """It lists our session `a/b`, since the id is in the file, and reads and writes `a/b` in a file of its own."""
+    chats = tmp_path / "chats"
+    with processes(tmp_path, "readfresh", THEIRS) as (we, they):
+        we.call(KINDS[0], chats, PATIENT, "add_user_message", "a/b", "ours")
+        assert [each["session_id"] for each in they.call(KINDS[0], chats, LIFTED, "list_sessions")] == ["a/b"]
+        assert they.call(KINDS[0], chats, LIFTED, "get_chat_history", "a/b") == []
+        they.call(KINDS[0], chats, LIFTED, "add_user_message", "a/b", "theirs")
+        assert texts(we, KINDS[0], chats, "a/b") == ["ours"]
+        assert sorted(path.name for path in chats.glob("*.json")) == ["a%2Fb.json", "a_b.json"]
+
+
 def texts(
     process: Process, kind: str, directory: Path, session_id: str = "trip", options: dict[str, Any] = PATIENT
 ) -> list[str]:

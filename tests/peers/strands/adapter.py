@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from strands import Agent  # type: ignore[import-not-found,unused-ignore]
-from strands.models import Model  # type: ignore[import-not-found,unused-ignore]
-from strands.session.file_session_manager import (  # type: ignore[import-not-found,unused-ignore]
+from strands import Agent
+from strands.models import Model
+from strands.session.file_session_manager import (
     FileSessionManager,
 )
 
@@ -17,7 +17,7 @@ from tests.peers.adapter import Peer, Promise
 logging.getLogger("strands").setLevel(logging.CRITICAL)
 
 
-class NoModel(Model):  # type: ignore[misc,unused-ignore]
+class NoModel(Model):  # type: ignore[misc]
     """An agent needs a model; this one is never asked."""
 
     def update_config(self, **_config: Any) -> None:

@@ -2,9 +2,9 @@
 
 Run it where ``praisonaiagents==1.7.17`` is installed, and nothing else of ours needs to be:
 
-    python tests/store/praisonai/make.py
+    python tests/store/praisonai/make.py [<folder>]
 
-It writes what its stores write, in a directory of its own, and copies the files here.
+It writes what its stores write, in a directory of its own, and copies the files here, or into the folder.
 Only ids and times are then replaced by fixed ones, so that a second run makes the same files.
 What is in them was made up for this test.
 """
@@ -12,11 +12,12 @@ What is in them was made up for this test.
 import json
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from praisonaiagents.session import (  # type: ignore[import-not-found,unused-ignore]
+from praisonaiagents.session import (
     DefaultSessionStore,
     HierarchicalSessionStore,
 )
@@ -77,7 +78,7 @@ def fixed(text: str) -> str:
     return re.sub(r'"\d{4}-\d\d-\d\dT[^"]+"', '"2026-11-01T12:00:00.000001+00:00"', text)
 
 
-def main() -> None:
+def main(target: Path) -> None:
     """Write the files."""
     with tempfile.TemporaryDirectory() as directory:
         for make in (plain, compacted, tree):
@@ -86,12 +87,12 @@ def main() -> None:
             name = path.name
             if UUID.fullmatch(path.stem):
                 name = "fork.json"
-            shutil.copy(path, HERE / name)
-        for path in sorted(HERE.glob("*.json")):
+            shutil.copy(path, target / name)
+        for path in sorted(target.glob("*.json")):
             path.write_text(fixed(path.read_text(encoding="utf-8")), encoding="utf-8")
             json.loads(path.read_bytes())
             print(path.name, path.stat().st_size)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if sys.argv[1:] else HERE)
