@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m readfresh.conformance",
         description="Check the guarantees of a session store.",
-        epilog="Exit status: 0, each guarantee is kept or not applicable; 1, one is broken; 2, something could not run.",
+        epilog="Exit status: 0, all kept or not applicable; 1, a guarantee is broken; 2, something could not run.",
     )
     parser.add_argument("factory", help="what makes the stores: pkg.module:factory, or file.py:factory")
     parser.add_argument("--only", action="append", metavar="SLUG", help="check this guarantee; may be given again")

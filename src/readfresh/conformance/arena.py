@@ -13,17 +13,22 @@ from typing import Any
 
 from readfresh.conformance.crew import Crew, Lane, Outcome, WorkerFailed
 from readfresh.conformance.history import History
-from readfresh.conformance.operations import EMPTY, Operation, State, add, contents, set_field
+from readfresh.conformance.operations import EMPTY, Operation, State, contents
 
-__all__ = ["RIVALS", "Arena", "Broken", "NotApplicable", "Race", "Run"]
+__all__ = ["RIVALS", "Arena", "Broken", "NotApplicable", "Race", "Run", "kills", "races", "setting_of"]
 
 # How long a call may take before the kit says that it waits for ever. The longest default that we met is 10 s.
 PATIENCE_SECONDS = 15.0
 # A rival that is not through by then is blocked by the worker that is stopped.
 BLOCKED_SECONDS = 0.4
-WAITING_SECONDS = 0.06
+# A rival that has not come back from a call that may wait, such as the acquisition of a lock, is blocked by then.
+WAITING_SECONDS = 0.02
 POINTS = 100
 RIVALS = {"thread": "two threads of one process", "process": "two processes"}
+
+
+READ = Operation("get_chat_history", (), lambda state: state)
+Making = Callable[["Arena", str, History], Operation]
 
 
 class Broken(Exception):
@@ -125,7 +130,7 @@ class Arena:
 
     def apply(self, lane: Lane, session: str, operation: Operation) -> Outcome:
         """Do an operation."""
-        return self.call(lane, operation.verb, session, *operation.args, **operation.options)
+        return self.call(lane, operation.verb, operation.on or session, *operation.args, **operation.options)
 
     def begin(self, session: str, operations: tuple[Operation, ...], history: History) -> State:
         """Do operations with nothing in their way, as worker A, and return what the session is then."""
@@ -160,7 +165,7 @@ class Arena:
         return {path: path.stat().st_mtime_ns for path in self.place.rglob("*")}
 
     def set_times(self, times: dict[Path, int]) -> bool:
-        """Set the times back, as a file system with a coarse clock would have left them; return whether any differed."""
+        """Set the times back, as a coarse clock would have left them; return whether any differed."""
         changed = False
         for path, nanoseconds in times.items():
             if path.exists() and path.stat().st_mtime_ns != nanoseconds:
@@ -173,7 +178,7 @@ class Arena:
         lane.tell(
             "call",
             verb=operation.verb,
-            args=[session, *operation.args],
+            args=[operation.on or session, *operation.args],
             options=dict(operation.options),
             watched=True,
             **order,
@@ -190,7 +195,7 @@ class Arena:
             if "waiting" not in answer:
                 lane.put_back(answer)
                 return False
-            until = time.monotonic() + WAITING_SECONDS
+            until = time.monotonic() + WAITING_SECONDS if answer["waiting"] else end
 
 
 @dataclass
@@ -210,8 +215,8 @@ def races(
     arena: Arena,
     rival: str,
     before: tuple[Operation, ...],
-    one: Operation,
-    two: Operation,
+    one: Operation | Making,
+    two: Operation | Making,
     *,
     warm: bool = False,
 ) -> Iterator[Race]:
@@ -223,7 +228,7 @@ def races(
         arena: the place and the workers.
         rival: where worker B is, a key of `RIVALS`.
         before: what the session is made of.
-        one: what A does.
+        one: what A does; a function makes it, and what it takes, for each session.
         two: what B does; a reading verb too.
         warm: whether B reads the session before.
     """
@@ -231,36 +236,38 @@ def races(
     lines = rival == "thread"
     session = arena.session()
     arena.begin(session, before, History())
-    arena.start(arena.a, session, one, lines=lines)
+    arena.start(arena.a, session, _made(one, arena, session, History()), lines=lines)
     points = _thinned(arena.a.outcome(arena.run.patience).points)
     at = 0
     while at < len(points):
         number, _ = points[at]
-        session, history = arena.session(), History(_setting(rival))
+        session, history = arena.session(), History(setting_of(rival))
         state = arena.begin(session, before, history)
         if warm:
             history.calls("B", "get_chat_history()")
             history.answers("B", arena.look(b, session))
-        arena.start(arena.a, session, one, lines=lines, stop=number)
-        history.calls("A", str(one))
+        first = _made(one, arena, session, history)
+        arena.start(arena.a, session, first, lines=lines, stop=number)
+        history.calls("A", str(first))
         answer = arena.a.hear(arena.run.patience)
         if "stopped" not in answer:  # this time it had fewer points
             return
         history.does("A", f"is stopped {answer['stopped']}")
-        arena.start(b, session, two, rival=True)
-        history.calls("B", str(two))
+        second = _made(two, arena, session, History())
+        arena.start(b, session, second, rival=True)
+        history.calls("B", str(second))
         blocked = arena.settle(b)
         if blocked:
             history.does("B", "waits")
         else:
             ended_b = b.outcome(0)
-            history.answers("B", _told(two, ended_b))
+            history.answers("B", _told(second, ended_b))
         arena.a.tell("go")
         ended_a = arena.a.outcome(arena.run.patience)
         history.answers("A", ended_a)
         if blocked:
             ended_b = b.outcome(arena.run.patience)
-            history.answers("B", _told(two, ended_b))
+            history.answers("B", _told(second, ended_b))
         arena.run.schedules += 1
         if "hung" in (ended_a.kind, ended_b.kind):
             arena.run.forget_workers()
@@ -271,25 +278,25 @@ def races(
             at = next((later for later in range(at, len(points)) if points[later][1]), len(points))
 
 
-def kills(arena: Arena, before: tuple[Operation, ...], one: Operation) -> Iterator[tuple[str, State, bool, History]]:
+def kills(
+    arena: Arena, before: tuple[Operation, ...], one: Operation | Making
+) -> Iterator[tuple[str, State, bool, History]]:
     """Kill a worker with SIGKILL at each point of an operation, and once after it has returned.
 
     Yields the session, what it was before, whether the operation has returned, and the history.
     """
     session = arena.session()
     arena.begin(session, before, History())
-    arena.start(arena.a, session, one)
+    arena.start(arena.a, session, _made(one, arena, session, History()))
     points = arena.a.outcome(arena.run.patience).points
     for number in [*range(len(points)), None]:
         session, history = arena.session(), History("Worker A and worker B are two processes")
         state = arena.begin(session, before, history)
+        last = _made(one, arena, session, history)
         victim = arena.run.crew.fork()
         arena.open(victim)
-        if number is None:
-            arena.start(victim, session, one, die="returned")
-        else:
-            arena.start(victim, session, one, die=number)
-        history.calls("A", str(one))
+        arena.start(victim, session, last, die="returned" if number is None else number)
+        history.calls("A", str(last))
         ended = victim.outcome(arena.run.patience)
         victim.end()
         arena.run.kills += 1
@@ -297,6 +304,10 @@ def kills(arena: Arena, before: tuple[Operation, ...], one: Operation) -> Iterat
             history.answers("A", ended)
         history.does("A", "is killed" if number is None else f"is killed {points[number][0]}")
         yield session, state, ended.done, history
+
+
+def _made(one: Operation | Making, arena: Arena, session: str, history: History) -> Operation:
+    return one if isinstance(one, Operation) else one(arena, session, history)
 
 
 def field_of(session: Any, name: str) -> Any:
@@ -314,14 +325,19 @@ def _thinned(points: list[tuple[str, bool]]) -> list[tuple[int, bool]]:
     numbered = [(number, released) for number, (_, released) in enumerate(points)]
     if len(points) <= POINTS:
         return numbered
-    kept = {n for n, (where, released) in enumerate(points) if released or not where.startswith("before a line")}
+    kept = {
+        n
+        for n, (where, released) in enumerate(points)
+        if released or " in " in where  # a contact is named with the place it is in
+    }
     lines = [n for n in range(len(points)) if n not in kept]
     room = max(POINTS - len(kept), 10)
     kept |= set(lines[:: max(1, len(lines) // room)])
     return [each for each in numbered if each[0] in kept]
 
 
-def _setting(rival: str) -> str:
+def setting_of(rival: str) -> str:
+    """Return the first line of a history: who the workers are."""
     return f"Worker A and worker B are {RIVALS[rival]}, each with a store object"
 
 
@@ -329,9 +345,3 @@ def _told(operation: Operation, ended: Outcome) -> object:
     if operation.verb == "get_chat_history" and ended.kind == "returned":
         return State(contents(ended.value))
     return ended
-
-
-READ = Operation("get_chat_history", (), lambda state: state)
-START: tuple[Operation, ...] = (add("m1"),)
-WITH_FIELD: tuple[Operation, ...] = (add("m1"), set_field("calm"))
-Judge = Callable[[Race], None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -37,6 +38,7 @@ class Outcome:
         error: the last line of the traceback.
         where: file and line where it was raised.
         points: the points that it went through, each with whether something had been let go before it.
+        seconds: how long it took.
     """
 
     kind: str
@@ -44,11 +46,18 @@ class Outcome:
     error: str = ""
     where: str = ""
     points: list[tuple[str, bool]] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def done(self) -> bool:
         """Whether the call returned without saying no: False and an error both say that it did nothing."""
         return self.kind == "returned" and self.value is not False
+
+    @property
+    def waited(self) -> bool:
+        """Whether it ended because somebody else was in its way, as far as its error tells."""
+        said = r"time.?out|timed out|locked|busy|waited"
+        return self.kind == "hung" or (self.kind == "raised" and bool(re.search(said, self.error, re.IGNORECASE)))
 
     def __str__(self) -> str:
         if self.kind == "returned":
@@ -88,10 +97,10 @@ class Lane:
                 returned = answer["returned"]
                 if isinstance(returned, dict) and "value" in returned:
                     points = [(where, released) for where, released in returned.get("points", [])]
-                    return Outcome("returned", returned["value"], points=points)
+                    return Outcome("returned", returned["value"], points=points, seconds=returned["seconds"])
                 return Outcome("returned", returned)
             if "raised" in answer:
-                return Outcome("raised", error=answer["raised"], where=answer["where"])
+                return Outcome("raised", error=answer["raised"], where=answer["where"], seconds=answer["seconds"])
             if "died" in answer:
                 return Outcome("died")
             if "hung" in answer:

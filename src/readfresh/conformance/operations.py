@@ -46,18 +46,25 @@ class Operation:
         args: its arguments after the session id.
         after: what the session is then.
         options: its keyword arguments.
+        on: the session that it is called with, where that is another one.
+        shown: how a history shows it, where not by its arguments.
     """
 
     verb: str
     args: tuple[Any, ...]
     after: Callable[[State], State]
     options: Mapping[str, Any] = field(default_factory=dict)
+    on: str = ""
+    shown: str = ""
 
     def __str__(self) -> str:
+        if self.shown:
+            return self.shown
         if self.verb == "set_chat_history":
             said = [f"[{', '.join(message['content'] for message in self.args[0])}]"]
         else:
             said = [str(argument) for argument in self.args if argument not in ("user", "assistant")]
+
         said += [f"{name}={value}" for name, value in self.options.items()]
         return f"{self.verb}({', '.join(said)})"
 

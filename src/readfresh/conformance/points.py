@@ -44,7 +44,7 @@ class Points:
         own: the folders and files whose lines are points.
         lines: whether lines are points; contacts always are.
         reached: called at every point with its number, from 0, and where it is.
-        waiting: called before a call that may wait for somebody.
+        waiting: called before a call that may wait for somebody, with its name, and after it, with the empty text.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Points:
         sys.settrace(None)
 
     def _point(self, what: str, frame: FrameType) -> None:
-        self.found.append((f"{what}{self._place(frame)}", self._released))
+        self.found.append((f"{what}{' in' if what != 'before' else ''} {self._place(frame)}".rstrip(), self._released))
         self._released = False
         if self._reached:
             self._reached(len(self.found) - 1, self.found[-1][0])
@@ -85,8 +85,11 @@ class Points:
                 self._waiting(function.__name__)
             if (name := _contact(function)) and not _of_an_import(frame):
                 self._point(f"before {name}", frame)
-        elif event == "c_return" and getattr(function, "__name__", "") in _RELEASES:
-            self._released = True
+        elif event == "c_return":
+            if self._waiting and _waits(function):
+                self._waiting("")
+            if getattr(function, "__name__", "") in _RELEASES:
+                self._released = True
 
     def _calls(self, frame: FrameType, _event: str, _argument: Any) -> Any:
         return self._line if self._is_own(frame.f_code.co_filename) else None
@@ -96,7 +99,7 @@ class Points:
             line = (frame.f_code.co_filename, frame.f_lineno)
             if line not in self._seen:
                 self._seen.add(line)
-                self._point("before a line", frame)
+                self._point("before", frame)
             elif linecache.getline(*line).lstrip().startswith(("with ", "async with ")):
                 self._released = True  # Python comes back to the line of `with` when it leaves the block
         return self._line
@@ -107,7 +110,7 @@ class Points:
     def _place(self, frame: FrameType | None) -> str:
         while frame is not None and not self._is_own(frame.f_code.co_filename):
             frame = frame.f_back
-        return f", {Path(frame.f_code.co_filename).name} line {frame.f_lineno}" if frame else ""
+        return f"{Path(frame.f_code.co_filename).name} line {frame.f_lineno}" if frame else "what it calls"
 
 
 def own_folders(store: object, factory: object) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from readfresh.conformance.points import Points, own_folders
 
 __all__ = ["serve_forks"]
 
-WAITS_TOLD = 20  # of one kind in one call: whoever polls would tell it for ever
+WAITS_TOLD = 100
 
 
 def main() -> None:
@@ -100,11 +101,13 @@ class _Lane:
     def _serve(self) -> None:
         while True:
             order = self.orders.get()
+            began = time.monotonic()
             try:
                 answer = getattr(self, order["do"])(order)
                 self._say(returned=answer)
             except BaseException as error:
-                self._say(raised=_last_line(error), kind=type(error).__name__, where=_where(error))
+                took = time.monotonic() - began
+                self._say(raised=_last_line(error), where=_where(error), seconds=took)
             if order.get("die") == "returned":
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -142,7 +145,7 @@ class _Lane:
         announced: Counter[str] = Counter()
 
         def waiting(name: str) -> None:
-            announced[name] += 1
+            announced[name] += 1  # whoever polls would tell it for ever
             if announced[name] <= WAITS_TOLD:
                 self._say(waiting=name)
 
@@ -153,10 +156,8 @@ class _Lane:
             waiting=waiting if order.get("rival") else None,
         )
         method = getattr(self._store, order["verb"])
-        if not order.get("watched"):
-            return {"value": method(*order["args"], **order.get("options", {}))}
         began = time.monotonic()
-        with points:
+        with points if order.get("watched") else nullcontext():
             value = method(*order["args"], **order.get("options", {}))
         return {"value": value, "points": points.found, "seconds": time.monotonic() - began}
 
@@ -180,7 +181,12 @@ class _Lane:
     def run(self, order: dict[str, Any]) -> Any:
         """Call a function of the kit with the store: for what is more than one call of a method."""
         function: Callable[..., Any] = from_name(order["function"])
-        return function(self._store, *order["args"], lambda where: (self._say(stopped=where), self.orders.get())[1])
+        return function(self._store, self._stop, *order["args"])
+
+    def _stop(self, where: str) -> None:
+        """Stop until the kit says go."""
+        self._say(stopped=where)
+        self.orders.get()
 
 
 def _plain(value: Any) -> Any:

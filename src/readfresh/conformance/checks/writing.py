@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Any
 
-from readfresh.conformance.arena import READ, RIVALS, Arena, Broken, Race, Run, kills, races
+from readfresh.conformance.arena import READ, Arena, Broken, Race, Run, kills, races, setting_of
 from readfresh.conformance.capabilities import CanHoldMetadata, CanReplace, has
 from readfresh.conformance.crew import Outcome, WorkerFailed
 from readfresh.conformance.history import History
@@ -43,9 +42,11 @@ def no_lost_update(run: Run) -> str:
     """Two changes at once: what remains is what one order of them makes."""
     arena = run.arena()
     for one, two in _pairs(run):
-        for rival in ("process", "thread"):
-            for before in (SOME, ()) if one.verb == two.verb == "add_message" else (SOME,):
-                for race in races(arena, rival, before, one, two, warm=True):
+        # Threads are excluded, or not, in one place for all verbs: they are tried with appends.
+        appends = one.verb == two.verb == "add_message"
+        for rival in ("process", "thread") if appends else ("process",):
+            for before, warm in ((SOME, False), ((), False), (SOME, True)) if appends else ((SOME, False),):
+                for race in races(arena, rival, before, one, two, warm=warm):
                     _judge_race(arena, race, one, two)
     refused = _stress(arena)
     said = f"; {refused} of {2 * APPENDS} appends were refused and counted as not made" if refused else ""
@@ -68,7 +69,7 @@ def _judge_race(arena: Arena, race: Race, one: Operation, two: Operation) -> Non
     race.history.calls("B", "get_chat_history()")
     race.history.answers("B", found)
     if isinstance(found, Outcome):
-        if is_wait(found):
+        if found.waited:
             raise WorkerFailed(f"the session cannot be read afterwards: {found}")
         raise Broken("two changes at once have left a session that cannot be read", race.history)
     legal = either_order(race.state, one, race.a, two, race.b)
@@ -144,12 +145,7 @@ def _read_write_read(
     arena: Arena, where: str, reader: Any, before: tuple[Operation, ...], operation: Operation
 ) -> None:
     same = where == "same"
-    setting = (
-        "Worker A has one store object"
-        if same
-        else f"Worker A and worker B are {RIVALS[where]}, each with a store object"
-    )
-    session, history = arena.session(), History(setting)
+    session, history = arena.session(), History("Worker A has one store object" if same else setting_of(where))
     state = arena.begin(session, before, history)
     who = "A" if same else "B"
     with_field = operation.verb == "update_session_metadata"
@@ -184,10 +180,7 @@ def _coarse_clock(arena: Arena) -> bool:
     seen = False
     for where in ("thread", "process"):
         reader = arena.rivals[where]
-        session, history = (
-            arena.session(),
-            History(f"Worker A and worker B are {RIVALS[where]}, each with a store object"),
-        )
+        session, history = arena.session(), History(setting_of(where))
         arena.begin(session, (add("m1"),), history)
         _see(arena, reader, "B", session, history)
         times = arena.times()
@@ -220,7 +213,7 @@ def all_or_nothing(run: Run) -> str:
     before = (add("m1"), add("m2"))
     operations = [one for one in changes(run) if one.verb != "set_chat_history"]
     for one in operations:
-        for rival in ("process", "thread"):
+        for rival in ("process", "thread") if one.verb == "add_message" else ("process",):
             for race in races(arena, rival, before, one, READ):
                 _judge_read(race, one)
     for one in operations:
@@ -233,7 +226,7 @@ def all_or_nothing(run: Run) -> str:
 
 def _judge_read(race: Race, one: Operation) -> None:
     if race.b.kind != "returned":
-        if is_wait(race.b):
+        if race.b.waited:
             return
         raise Broken("the reader finds a session that cannot be read", race.history)
     legal = {race.state.messages, one.after(race.state).messages}
@@ -248,7 +241,7 @@ def _judge_rest(arena: Arena, session: str, legal: set[State], history: History)
     history.calls("B", "get_chat_history()")
     history.answers("B", found)
     if isinstance(found, Outcome):
-        if is_wait(found):
+        if found.waited:
             return
         raise Broken("the crash has left a session that cannot be read", history)
     if found.messages not in {state.messages for state in legal}:
@@ -257,12 +250,12 @@ def _judge_rest(arena: Arena, session: str, legal: set[State], history: History)
         raise Broken(f"the crash has left a field that never was: {found.field}", history)
     ended = arena.apply(arena.judge, session, add("b1"))
     if not ended.done:
-        if ended.kind == "returned" or is_wait(ended):
+        if ended.kind == "returned" or ended.waited:
             return
         history.calls("B", str(add("b1")))
         history.answers("B", ended)
         raise Broken("the crash has left a session that cannot be written to", history)
-    after = arena.look(arena.judge, session)
+    after = arena.truth(session)
     if isinstance(after, State) and after.messages != (*found.messages, "b1"):
         history.calls("B", str(add("b1")))
         history.answers("B", ended)
@@ -305,13 +298,5 @@ def _return_and_die(arena: Arena, before: tuple[Operation, ...], one: Operation)
     found = arena.truth(session, with_field=state.field is not None)
     history.calls("B", "get_chat_history()")
     history.answers("B", found)
-    if found != state and not (isinstance(found, Outcome) and is_wait(found)):
+    if found != state and not (isinstance(found, Outcome) and found.waited):
         raise Broken(f"a change that had returned is gone: expected {state}", history)
-
-
-def is_wait(ended: Outcome) -> bool:
-    """Return whether a call ended because somebody else was in its way, as far as its error tells."""
-    return ended.kind == "hung" or (
-        ended.kind == "raised"
-        and bool(re.search(r"time.?out|timed out|locked|busy|waited", ended.error, re.IGNORECASE))
-    )
