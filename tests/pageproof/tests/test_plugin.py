@@ -260,6 +260,30 @@ def test_update_writes_what_the_run_showed(pytester: pytest.Pytester) -> None:
     assert run(pytester, text)[0] == 0
 
 
+def test_a_test_may_make_what_a_block_shows(pytester: pytest.Pytester) -> None:
+    """A block is held against what a test has made, and rewritten with it; its own check is as before."""
+    page = """
+        '''mermaid
+        flowchart LR
+            a --> old
+        '''
+        """
+    tests = TESTS + (
+        "def test_made(pageproof):\n    pageproof.shows(pageproof.census.blocks[0], 'flowchart LR\\n    a --> new\\n')\n"
+    )
+    status, said = run(pytester, page, tests=tests)
+    assert status == 1
+    assert "docs/index.md:3: the page says otherwise than the run" in said
+    assert "-    a --> old" in said
+    assert "+    a --> new" in said
+    assert "1 verified in" in said
+    status, said = run(pytester, page, "--update-examples", tests=tests)
+    assert (status, said.count("rewritten: docs/index.md:1")) == (0, 1)
+    text = (pytester.path / "docs/index.md").read_text()
+    assert "    a --> new" in text
+    assert run(pytester, text, tests=tests)[0] == 0
+
+
 def test_update_writes_no_failure(pytester: pytest.Pytester) -> None:
     """What fails is no output: the page stays as it was."""
     page = "'''py\nprint(1)\n1 / 0\n'''\n\n'''console\n$ echo x; false\nx\n'''\n"
