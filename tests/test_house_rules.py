@@ -160,6 +160,7 @@ def test_the_lock_is_entered_in_three_places() -> None:
         ("files", "_locked", "lock"),
         ("database", "update", "_locked"),
         ("database", "delete", "_locked"),
+        *[("database", "work", "_locked")] * 2,  # of these two
     ]
 
 

@@ -5,11 +5,14 @@ A change is one transaction: lock the session's row, read, `change`, write what 
 
 1. A read is one statement, and so sees the session at one instant. It takes no lock.
 2. What is changed is what stands in the rows at that moment, never what was read before.
-3. The commit is the instant of the change. What fails before it is undone; a commit that fails is `OutcomeUnknown`.
+3. The commit is the instant of the change. What fails before it is undone; a commit that fails is `OutcomeUnknown`,
+   unless the database says that it has undone it.
 4. What the database gave up (a deadlock, a serialization failure, a lost connection) is done again from the start,
    until `lock_timeout` has passed: `change` may be called more than once, and counts once.
-5. Adding a message writes one row and looks at no other message.
+5. Adding a message writes one row and looks at no other message. So it is added, too, where another one is damaged:
+   reading that session raises `SessionDamaged` before and after, and no byte of the damaged row has changed.
 6. A transaction belongs to the process that began it: a forked child never touches its parent's connection.
+7. Every call looks whether the tables are of its version, and a migration waits for the changes under way.
 
 It assumes that the database keeps what it has committed: fsync on, a local disk for SQLite (see the page "Limits").
 """
@@ -29,7 +32,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from readfresh.chat import ChatStore, random_id
-from readfresh.codec import SCHEMA_VERSION, decode, decode_object, encode_object
+from readfresh.codec import SCHEMA_VERSION, NotASession, decode, decode_object, encode_object
 from readfresh.default import LOCK_TIMEOUT, durability_of, seconds
 from readfresh.dialects import Dialect, dialect_of
 from readfresh.errors import (
@@ -38,12 +41,14 @@ from readfresh.errors import (
     ReadFailed,
     SchemaMismatch,
     SessionDamaged,
+    SessionMismatch,
     SessionStoreError,
     SessionTooNew,
+    StoreMisused,
     WriteFailed,
 )
 from readfresh.model import SessionData
-from readfresh.names import SUFFIX, file_name, id_of
+from readfresh.names import SUFFIX, check_id, file_name, id_of
 from readfresh.storage import (
     Durability,
     Entry,
@@ -109,6 +114,7 @@ _LISTS = {"messages": _messages, "snapshots": _snapshots}  # the fields that are
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _inherited: list[object] = []  # what a parent's connections hang on; dropping it would close them
+_torn: set[str | None] = set()  # what this process was forked in the middle of using, and cannot use
 
 
 class DbSessionAdapter(ChatStore[SessionData]):
@@ -196,19 +202,21 @@ class Database:
         self.lock_timeout = lock_timeout
         self.dialect: Dialect = dialect_of(url, lock_timeout, durability)
         self.place = self.dialect.place
-        self._checked = False
+        self._calls: set[object] = set()  # those under way, in any thread
         _databases.add(self)
+        weakref.finalize(self, _close, self.dialect)  # whoever drops an adapter leaves no connection behind
 
     def __reduce__(self) -> tuple[object, ...]:
         return Database, self._made_of
 
     def close(self) -> None:
         """Close the connections that are idle."""
-        for engine in self.dialect.engines():
-            engine.dispose()
+        _close(self.dialect)
 
     def leave_to_the_parent(self) -> None:
         """Forget the connections that this process has inherited, without closing them."""
+        if self._calls and self.dialect.torn_by_fork:
+            _torn.add(self.dialect.torn_by_fork)
         for engine in self.dialect.engines():
             _inherited.append(engine.pool)
             engine.dispose(close=False)
@@ -216,87 +224,83 @@ class Database:
     def create_schema(self) -> bool:
         """Make the tables or migrate them; return whether anything was made."""
 
-        def make(connection: sa.Connection) -> bool:
-            self.dialect.lock_tables(connection)
-            connection.execute(sa.text("CREATE TABLE IF NOT EXISTS readfresh_schema (version INTEGER NOT NULL)"))
-            version = connection.execute(sa.select(_schema.c.version)).scalar()
-            if version is None:
-                connection.execute(sa.insert(_schema).values(version=0))
-            elif version > len(MIGRATIONS):
-                raise self._too_new(version)
-            for statements in MIGRATIONS[version or 0 :]:
-                for statement in statements:
-                    connection.execute(sa.text(statement.format(key_type=self.dialect.key_type)))
-            connection.execute(sa.update(_schema).values(version=len(MIGRATIONS)))
-            return version != len(MIGRATIONS)
-
-        def attempt(_timeout: float) -> bool:
+        def attempt(deadline: float) -> bool:
             try:
                 self.dialect.before_tables()
             except OSError as error:
                 raise WriteFailed(str(error), path=self.place) from error
-            with self._transaction(self.dialect.makers, None, self.place) as connection:
-                return make(connection)
+            with self._transaction(self.dialect.makers, deadline, None, self.place) as connection:
+                return self._make_tables(connection)
 
-        made = self._asking_again(attempt, None, self.place, WriteFailed, busy_is_asked_again=True)
-        self._checked = True
-        return made
+        return self._asking_again(attempt, None, self.place, WriteFailed, asks_a_busy_one=True)
 
     def look(self, query: Any, session_id: str | None, path: str) -> list[Any]:
         """Return the rows of one statement, which sees the database at one instant.
 
         Raises:
-            SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
+            StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
         """
 
-        def attempt(_timeout: float) -> list[Any]:
+        def attempt(_deadline: float) -> list[Any]:
             with self.dialect.readers.connect() as connection:
                 self._check_schema(connection)
                 return list(connection.execute(query))
 
         return self._asking_again(attempt, session_id, path, ReadFailed)
 
-    def change(self, work: Callable[[sa.Connection], T], session_id: str, path: str) -> T:
-        """Return what `work` returns, done in one transaction that has been committed.
+    def change(self, work: Callable[[sa.Connection, float], bool], session_id: str, path: str) -> bool:
+        """Return whether `work` has changed something: in one transaction, which has been committed then.
 
         Raises:
-            SchemaMismatch, LockTimeout, WriteFailed: nothing was written.
+            StoreMisused, SchemaMismatch, LockTimeout, WriteFailed: nothing was written.
             OutcomeUnknown: the commit failed.
-            Exception: whatever `work` raises; nothing was written.
+            Exception: whatever `change` raises; nothing was written.
         """
 
-        def attempt(timeout: float) -> T:
-            with self._transaction(self.dialect.writers, session_id, path) as connection:
+        def attempt(deadline: float) -> bool:
+            with self._transaction(self.dialect.writers, deadline, session_id, path) as connection:
                 self._check_schema(connection)
-                if timeout < self.lock_timeout:
-                    self.dialect.limit_wait(connection, timeout)
-                return work(connection)
+                if not work(connection, deadline):
+                    raise _Nothing
+            return True
 
-        return self._asking_again(attempt, session_id, path, WriteFailed)
+        try:
+            return self._asking_again(attempt, session_id, path, WriteFailed)
+        except _Nothing:
+            return False
+        except _Raised as raised:
+            error = raised.error
+        raise error
 
     @contextmanager
-    def _transaction(self, engine: sa.Engine, session_id: str | None, path: str) -> Iterator[sa.Connection]:
+    def _transaction(
+        self, engine: sa.Engine, deadline: float, session_id: str | None, path: str
+    ) -> Iterator[sa.Connection]:
         process = os.getpid()
         connection = engine.connect()
         try:
             transaction = connection.begin()
             try:
+                self.dialect.begin(connection, max(deadline - time.monotonic(), 0.0))
                 yield connection
             except BaseException:
                 if os.getpid() == process:
-                    transaction.rollback()
+                    try:
+                        transaction.rollback()
+                    except sa.exc.SQLAlchemyError:  # the error that led here says more
+                        connection.invalidate()
                 raise
             try:
                 transaction.commit()
             except DBAPIError as error:
-                if self.dialect.verdict(error) == "again" and not error.connection_invalidated:
-                    raise  # the server has refused the commit, and said so
+                if self.dialect.verdict(error) in ("busy", "undone"):
+                    raise
                 raise OutcomeUnknown(f"the commit failed: {_said(error)}", session_id=session_id, path=path) from error
         finally:
             if os.getpid() == process:
                 connection.close()
             else:
-                _inherited.append(connection)
+                _keep_for_ever(connection)
 
     def _asking_again(
         self,
@@ -305,27 +309,46 @@ class Database:
         path: str,
         kind: type[SessionStoreError],
         *,
-        busy_is_asked_again: bool = False,
+        asks_a_busy_one: bool = False,
     ) -> T:
         deadline = time.monotonic() + self.lock_timeout
         while True:
-            left = deadline - time.monotonic()
             try:
-                return attempt(max(left, 0.0))
+                with self._call(session_id, path):
+                    return attempt(deadline)
             except PoolTimeout as error:
                 raise LockTimeout(
                     f"no connection became free within {self.lock_timeout} seconds", session_id=session_id, path=path
                 ) from error
             except DBAPIError as error:
                 verdict = self.dialect.verdict(error)
-                again = verdict == "again" or (busy_is_asked_again and verdict == "busy")
+                again = verdict in ("undone", "lost") or (asks_a_busy_one and verdict == "busy")
                 if again and deadline - time.monotonic() > PAUSE_SECONDS:
                     # A server that restarts refuses at once, and is not to be asked a thousand times a second.
                     threading.Event().wait(PAUSE_SECONDS)
                     continue
                 raise self._named(error, verdict, session_id, path, kind) from error
-            except sa.exc.SQLAlchemyError as error:  # none that we know of; named all the same
-                raise kind(str(error), session_id=session_id, path=path) from error
+            # None that we know of, and what a driver raises by itself; named all the same.
+            except (sa.exc.SQLAlchemyError, UnicodeError, OverflowError) as error:
+                raise kind(f"{type(error).__name__}: {error}", session_id=session_id, path=path) from error
+
+    @contextmanager
+    def _call(self, session_id: str | None, path: str) -> Iterator[None]:
+        """Let a fork know that a call is under way."""
+        if self.dialect.torn_by_fork in _torn:
+            raise StoreMisused(
+                "this process was forked while a thread of its parent used the SQLite file, whose locks cannot be told "
+                "from the parent's here",
+                session_id=session_id,
+                path=path,
+                next_step="Fork between two calls, or start the process by spawn.",
+            )
+        call = object()
+        self._calls.add(call)
+        try:
+            yield
+        finally:
+            self._calls.discard(call)
 
     def _named(
         self, error: DBAPIError, verdict: str, session_id: str | None, path: str, kind: type[SessionStoreError]
@@ -338,26 +361,42 @@ class Database:
             return SchemaMismatch("the database has no tables of readfresh's", session_id=session_id, path=self.place)
         return kind(_said(error), session_id=session_id, path=path)
 
+    def _make_tables(self, connection: sa.Connection) -> bool:
+        self.dialect.lock_tables(connection)
+        version = None
+        if sa.inspect(connection).has_table(_schema.name):
+            version = connection.execute(sa.select(_schema.c.version)).scalar()
+            if version == len(MIGRATIONS):
+                return False
+            self._refuse_newer(version or 0)
+            self.dialect.stop_changes(connection)
+        else:
+            connection.execute(sa.text("CREATE TABLE readfresh_schema (version INTEGER NOT NULL)"))
+        if version is None:
+            connection.execute(sa.insert(_schema).values(version=0))
+        for statements in MIGRATIONS[version or 0 :]:
+            for statement in statements:
+                connection.execute(sa.text(statement.format(key_type=self.dialect.key_type)))
+        connection.execute(sa.update(_schema).values(version=len(MIGRATIONS)))
+        return True
+
     def _check_schema(self, connection: sa.Connection) -> None:
-        """Raise `SchemaMismatch` unless the tables are of this version; look once in this process."""
-        if self._checked:
-            return
+        """Raise `SchemaMismatch` unless the tables are of this version."""
         version = connection.execute(sa.select(_schema.c.version)).scalar() or 0
-        if version > len(MIGRATIONS):
-            raise self._too_new(version)
+        self._refuse_newer(version)
         if version < len(MIGRATIONS):
             raise SchemaMismatch(
                 f"its tables have version {version}, and this readfresh needs version {len(MIGRATIONS)}",
                 path=self.place,
             )
-        self._checked = True
 
-    def _too_new(self, version: int) -> SchemaMismatch:
-        return SchemaMismatch(
-            f"its tables have version {version}, and this readfresh knows versions up to {len(MIGRATIONS)}",
-            path=self.place,
-            next_step="Upgrade readfresh.",
-        )
+    def _refuse_newer(self, version: int) -> None:
+        if version > len(MIGRATIONS):
+            raise SchemaMismatch(
+                f"its tables have version {version}, and this readfresh knows versions up to {len(MIGRATIONS)}",
+                path=self.place,
+                next_step="Upgrade readfresh.",
+            )
 
 
 PAUSE_SECONDS = 0.05
@@ -394,7 +433,7 @@ class SessionRows(Generic[S]):
         `change` is given None for a session that does not exist; with `create` False it is not called for one.
         Returning None, or the session that it was given, leaves all as it is.
         With `sees_messages` False it is given the session without messages and snapshots,
-        and those of the result are added at the end.
+        and those of the result are added at the end, whether or not the others can be read.
 
         Returns:
             Whether the session has changed.
@@ -408,8 +447,8 @@ class SessionRows(Generic[S]):
         self._refuse_inside_change(session_id)
         path = self.path(session_id)
 
-        def work(connection: sa.Connection) -> bool:
-            row, is_new = self._locked(connection, session_id, create=create)
+        def work(connection: sa.Connection, deadline: float) -> bool:
+            row, is_new = self._locked(connection, session_id, deadline, create=create)
             if row is None:
                 return False
             rows: list[Any] = []
@@ -417,18 +456,16 @@ class SessionRows(Generic[S]):
                 whole = _whole(row.name) if sees_messages else _fields_alone(row.name)
                 rows = list(connection.execute(whole))
             current = self._session(rows, session_id)
-            changed = run_change(change, current, session_id, lambda: path)
+            try:
+                changed = run_change(change, current, session_id, lambda: path)
+            except Exception as error:  # an error of a database, too, is another database's
+                raise _Raised(error) from None
             if changed is None or changed is current:
-                if is_new:
-                    raise _Nothing
                 return False
             _write(connection, row, rows, changed, sees_messages=sees_messages)
             return True
 
-        try:
-            return self.database.change(work, session_id, path)
-        except _Nothing:  # the row that was made for the session has been undone
-            return False
+        return self.database.change(work, session_id, path)
 
     def delete(self, session_id: str, *, only: S | None = None) -> bool:
         """Delete the session, a damaged one too, in the state `only` where that is given.
@@ -442,8 +479,8 @@ class SessionRows(Generic[S]):
         """
         self._refuse_inside_change(session_id)
 
-        def work(connection: sa.Connection) -> bool:
-            row, _ = self._locked(connection, session_id, create=False)
+        def work(connection: sa.Connection, deadline: float) -> bool:
+            row, _ = self._locked(connection, session_id, deadline, create=False)
             if row is None:
                 return False
             try:
@@ -478,22 +515,15 @@ class SessionRows(Generic[S]):
     def scan(self) -> Iterator[Entry[S]]:
         """Yield an entry for each session as all of them stood at one instant, without messages and snapshots.
 
+        A message that cannot be read does not show here, but when the session is read.
+
         Raises:
             StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
         """
         self._refuse_inside_change(None)
         query = sa.select(_sessions.c.name, _sessions.c.fields, _sessions.c.message_count)
         for name, fields, count in self.database.look(query, None, self.database.place):
-            session_id = id_of(name + SUFFIX) or name
-            path = f"{self.database.place}#{name}"
-            try:
-                session = self._decoded({"messages": []}, fields, session_id, path)
-                if _name(session.session_id) != name:
-                    check_owner(session, session_id, path)
-            except SessionStoreError as error:
-                yield Entry(name, session_id, status_of(error), None, None, error)
-            else:
-                yield Entry(name, session.session_id, "ok", session, count, None)
+            yield self._entry(name, fields, count)
 
     def count(self) -> int:
         """Return how many sessions there are; raises as `scan` does."""
@@ -512,34 +542,35 @@ class SessionRows(Generic[S]):
         rows = self.database.look(_whole(_name(session_id)), session_id, self.path(session_id))
         if not rows:
             return None
-        fields = next(row.body for row in rows if row.part == "fields")
-        text = fields.rstrip().removesuffix("}")
+        text = next(_octets(row.body) for row in rows if row.part == "fields").rstrip().removesuffix(b"}")
         for part in _LISTS:
-            bodies = [row.body for row in rows if row.part == part]
+            bodies = [_octets(row.body) for row in rows if row.part == part]
             if bodies or part == "messages":
-                text += f',\n  "{part}": [\n    ' + ",\n    ".join(bodies) + "\n  ]"
-        return f"{text}\n}}\n".encode()
+                text += b',\n  "%s": [\n    %s\n  ]' % (part.encode(), b",\n    ".join(bodies))
+        return text + b"\n}\n"
 
     def path(self, session_id: str) -> str:
         """Return where the session is, for people."""
         return f"{self.database.place}#{_name(session_id)}"
 
-    def _locked(self, connection: sa.Connection, session_id: str, *, create: bool) -> tuple[Any, bool]:
+    def _locked(self, connection: sa.Connection, session_id: str, deadline: float, *, create: bool) -> tuple[Any, bool]:
         """Return the session's row, held until the transaction ends, and whether it was made for it now."""
         name = _name(session_id)
-        deadline = time.monotonic() + self.database.lock_timeout
-        query = sa.select(_sessions.c.key, _sessions.c.name, _sessions.c.next_position).where(_sessions.c.name == name)
+        columns = (_sessions.c.key, _sessions.c.name, _sessions.c.next_position)
         while True:
-            row = connection.execute(query.with_for_update()).one_or_none()
+            row = connection.execute(
+                sa.select(*columns).where(_sessions.c.name == name).with_for_update()
+            ).one_or_none()
             if row is not None or not create:
                 return row, False
+            self.database.dialect.limit_wait(connection, max(deadline - time.monotonic(), 0.0))
             made = connection.execute(
-                self.database.dialect.insert_unless_there(_sessions).values(
-                    name=name, fields="{}", message_count=0, next_position=0
-                )
-            )
-            if made.rowcount:
-                return connection.execute(query).one(), True
+                self.database.dialect.insert_unless_there(_sessions)
+                .values(name=name, fields="{}", message_count=0, next_position=0)
+                .returning(*columns)
+            ).one_or_none()
+            if made is not None:
+                return made, True
             # Another worker was first; by now it may have deleted the session again.
             self.database.dialect.limit_wait(connection, max(deadline - time.monotonic(), 0.0))
 
@@ -548,27 +579,56 @@ class SessionRows(Generic[S]):
             return None
         path = self.path(session_id)
         lists: dict[str, list[Any]] = {"messages": []}
-        fields = ""
+        fields = b""
         with decoding(session_id, path):
             for row in rows:
                 if row.part == "fields":
-                    fields = row.body
+                    fields = _octets(row.body)
                 else:
-                    lists.setdefault(row.part, []).append(decode_object(row.body.encode()))
+                    lists.setdefault(row.part, []).append(decode_object(_octets(row.body)))
         session = self._decoded(lists, fields, session_id, path)
         check_owner(session, session_id, path)
         return session
 
-    def _decoded(self, lists: Mapping[str, list[Any]], fields: str, session_id: str, path: str) -> S:
+    def _decoded(self, lists: Mapping[str, list[Any]], fields: bytes, session_id: str, path: str) -> S:
         with decoding(session_id, path):
-            return self.session_type.from_dict({**decode(fields.encode()), **lists})
+            data = decode(fields)
+            if "messages" in data:
+                raise NotASession("its fields hold 'messages', each of which is a row of its own")
+            session = self.session_type.from_dict({**data, **lists})
+            check_id(session.session_id, "its session_id")
+        return session
+
+    def _entry(self, name: str, fields: str | bytes, count: int) -> Entry[S]:
+        session_id = id_of(name + SUFFIX) or name
+        path = f"{self.database.place}#{name}"
+        try:
+            session = self._decoded({"messages": []}, _octets(fields), session_id, path)
+        except SessionStoreError as error:
+            return Entry(name, session_id, status_of(error), None, None, error)
+        if _name(session.session_id) == name:
+            return Entry(name, session.session_id, "ok", session, count, None)
+        mismatch = SessionMismatch(
+            f"the row {name!r} holds the session {session.session_id!r}, whose place is another",
+            session_id=session.session_id,
+            path=path,
+            next_step="Import it under an id of your choice.",
+        )
+        return Entry(name, session.session_id, "foreign", session, count, mismatch)
 
     def _refuse_inside_change(self, session_id: str | None) -> None:
         refuse_inside_change(session_id, lambda: self.path(session_id or ""))
 
 
 class _Nothing(Exception):
-    """Undoes the transaction of a change that wants no session made."""
+    """Undoes a transaction that has nothing to keep."""
+
+
+class _Raised(Exception):
+    """Carries what `change` raised past those who look for errors of the database."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 def _name(session_id: str) -> str:
@@ -608,7 +668,7 @@ def _write(
     for part, table in _LISTS.items():
         items = data.get(part)
         if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
-            continue  # to a plain store, `snapshots` is a field like any other
+            items = []  # to a plain store, `snapshots` is a field like any other
         if items or part == "messages":
             del data[part]
         bodies = [encode_object(item) for item in items]
@@ -647,6 +707,24 @@ def _kept(before: list[tuple[int, str]], bodies: list[str]) -> set[int]:
         if tail and tail == bodies[: len(tail)]:
             return {position for position, _ in before[start:]}
     return {position for position, _ in before[:head]}
+
+
+def _close(dialect: Dialect) -> None:
+    for engine in dialect.engines():
+        engine.dispose()
+
+
+def _octets(body: str | bytes) -> bytes:
+    """Return the bytes of a row's text, which another program may have put there as they are."""
+    return body if isinstance(body, bytes) else body.encode(errors="surrogateescape")
+
+
+def _keep_for_ever(connection: sa.Connection) -> None:
+    """Keep a parent's connection from being closed by this child, even when the interpreter ends."""
+    import ctypes
+
+    _inherited.append(connection)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.connection.dbapi_connection))
 
 
 def _said(error: DBAPIError) -> str:

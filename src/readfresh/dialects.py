@@ -1,14 +1,16 @@
 """What SQLite and PostgreSQL do differently: connecting, locking a session, the tables, and what an error means.
 
-1. A connection waits for a lock at most the time it was made with.
+1. A statement waits for a lock at most the time that is left of `lock_timeout`.
 2. A transaction that changes something holds what it changes from its first statement on.
-3. A verdict on an error says whether the transaction is known to be undone; a commit that failed never is.
+3. A verdict on an error says whether the database has undone the transaction, and said so.
+4. No error text holds a password or a message of a session.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any, Literal
@@ -23,8 +25,14 @@ from readfresh.storage import Durability
 
 __all__ = ["Dialect", "dialect_of"]
 
-Verdict = Literal["busy", "again", "no schema", "failed"]
-"""``busy``: somebody held it for too long. ``again``: the database gave up, and asks to be asked once more."""
+Verdict = Literal["busy", "undone", "lost", "no schema", "failed"]
+"""``busy``: somebody held it for too long. ``undone``: the database gave up, and asks to be asked once more.
+
+``lost``: the connection ended, or was never made: what became of a commit is not known.
+"""
+
+# So much of `lock_timeout` may pass before the server is told that less is left.
+NOTICEABLE_SECONDS = 0.1
 
 
 class Dialect(ABC):
@@ -36,6 +44,7 @@ class Dialect(ABC):
         writers: an engine for transactions that change.
         makers: an engine for the transaction that makes the tables; for SQLite the one that may create the file.
         key_type: the SQL type of a session's key.
+        torn_by_fork: what a child cannot use that was forked in the middle of a statement; None where it can.
     """
 
     place: str
@@ -43,6 +52,7 @@ class Dialect(ABC):
     writers: sa.Engine
     makers: sa.Engine
     key_type: str
+    torn_by_fork: str | None = None
 
     @abstractmethod
     def insert_unless_there(self, table: sa.Table) -> Any:
@@ -50,14 +60,22 @@ class Dialect(ABC):
 
     @abstractmethod
     def before_tables(self) -> None:
-        """Prepare the place for its tables."""
+        """Prepare the place for its tables; raise OSError where the system refuses."""
 
     @abstractmethod
     def lock_tables(self, connection: sa.Connection) -> None:
         """Keep others from making the tables until the transaction ends."""
 
     @abstractmethod
-    def limit_wait(self, connection: sa.Connection, timeout_seconds: float) -> None:
+    def stop_changes(self, connection: sa.Connection) -> None:
+        """Wait for the changes under way, and hold up later ones until the transaction ends."""
+
+    @abstractmethod
+    def begin(self, connection: sa.Connection, seconds_left: float) -> None:
+        """Begin a transaction that changes something."""
+
+    @abstractmethod
+    def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
         """Let the rest of the transaction wait for locks no longer than this."""
 
     @abstractmethod
@@ -79,14 +97,25 @@ class PostgreSQL(Dialect):
     _TABLES_LOCK = 0x7265616466726573  # "readfres": the key of an advisory lock is a number
 
     def __init__(self, url: sa.URL, lock_timeout: float, durability: Durability) -> None:
-        self.place = url.render_as_string(hide_password=True)
+        shown = {name: value for name, value in url.query.items() if "password" not in name}
+        self.place = url.set(query=shown).render_as_string(hide_password=True)
         self._lock_timeout = lock_timeout
         self._durability = durability
+        patience = min(max(2, math.ceil(lock_timeout)), 3600)
+        wanted = {
+            "connect_timeout": patience,
+            # A server whose machine is gone answers nothing: this is how long nothing may be heard of it.
+            "tcp_user_timeout": patience * 1000,
+            "keepalives_idle": patience,
+            # So that the server, and not the driver, says what it cannot store.
+            "client_encoding": "utf8",
+        }
         self.writers = self.makers = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             isolation_level="READ COMMITTED",
             pool_timeout=lock_timeout,
-            connect_args={"connect_timeout": max(2, math.ceil(lock_timeout))},
+            hide_parameters=True,
+            connect_args={name: value for name, value in wanted.items() if name not in url.query},
         )
         # One statement sees one state, so a read needs no transaction around it.
         self.readers = self.writers.execution_options(isolation_level="AUTOCOMMIT")
@@ -113,87 +142,111 @@ class PostgreSQL(Dialect):
     def lock_tables(self, connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(self._TABLES_LOCK)))
 
-    def limit_wait(self, connection: sa.Connection, timeout_seconds: float) -> None:
-        connection.execute(sa.select(sa.func.set_config("lock_timeout", _milliseconds(timeout_seconds), True)))
+    def stop_changes(self, connection: sa.Connection) -> None:
+        # Every change has looked at this table, and so holds it until its end.
+        connection.execute(sa.text("LOCK TABLE readfresh_schema IN ACCESS EXCLUSIVE MODE"))
+
+    def begin(self, connection: sa.Connection, seconds_left: float) -> None:
+        self.limit_wait(connection, seconds_left)
+
+    def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
+        if seconds_left < self._lock_timeout - NOTICEABLE_SECONDS:
+            connection.execute(sa.select(sa.func.set_config("lock_timeout", _milliseconds(seconds_left), True)))
 
     def verdict(self, error: DBAPIError) -> Verdict:
         code = getattr(error.orig, "sqlstate", None) or ""
         if code == "55P03":  # lock_not_available
             return "busy"
         if code in ("40P01", "40001"):  # deadlock_detected, serialization_failure
-            return "again"
+            return "undone"
         if code in ("42P01", "42703", "3F000"):  # undefined table, column, schema
             return "no schema"
-        # Shut down, crashed, starting up, too many connections, connection lost or never made.
-        lost = error.connection_invalidated or code.startswith(("57P", "08")) or code == "53300"
+        # Shut down, crashed, starting up, idle for too long, too many connections, connection lost or never made.
+        lost = error.connection_invalidated or code.startswith(("57P", "08")) or code in ("25P03", "53300")
         never_made = not code and isinstance(error, sa.exc.OperationalError)
-        return "again" if lost or never_made else "failed"
+        return "lost" if lost or never_made else "failed"
 
 
 class SQLite(Dialect):
     """SQLite in one file, in WAL mode. A change holds the whole database from `BEGIN IMMEDIATE` on; reads go on.
 
-    Sources: sqlite.org's "Write-Ahead Logging", "Result and Error Codes", and PRAGMA synchronous.
+    Each call opens the file anew: so it sees the file that stands at the path, and a fork finds nothing open.
+    Within one process SQLite shares its locks among all connections to a file, and a forked child takes its
+    parent's for its own: with an open one, the child could not lock the file any more ("How To Corrupt", 2.6).
+
+    Sources: sqlite.org's "Write-Ahead Logging", "Result and Error Codes", "How To Corrupt An SQLite Database File".
     """
 
-    key_type = "INTEGER PRIMARY KEY"
+    key_type = "INTEGER PRIMARY KEY AUTOINCREMENT"  # a key is never given twice
 
     def __init__(self, url: sa.URL, lock_timeout: float, durability: Durability) -> None:
         shown = url.database or ""
-        if not shown or ":memory:" in shown or shown.startswith("file:") or url.query:
+        if not shown or ":memory:" in shown or shown.startswith("file:") or url.query or "\0" in shown:
             raise ValueError(
                 f"url must name a file, as sqlite:///chats.db does, not {url.render_as_string()!r}: "
                 "a database in memory is another one for each connection"
             )
         self.place = f"sqlite:///{shown}"
-        self._path = os.path.abspath(shown)
+        self._path = self.torn_by_fork = os.path.abspath(shown)
         self.disk = system_disk()
         self._lock_timeout = lock_timeout
         self._durability = durability
         # Only whoever makes the tables may create the file: a read creates nothing.
-        self.writers = self._engine("rw")
+        self.readers = self.writers = self._engine("rw")
         self.makers = self._engine("rwc")
-        self.readers = self.writers.execution_options(begin="BEGIN")
 
     def _engine(self, mode: str) -> sa.Engine:
-        # SQLAlchemy gives what follows the `?` to SQLite, and decodes the path once.
-        url = sa.URL.create("sqlite", database=f"file:{quote(self._path)}", query={"mode": mode, "uri": "true"})
-        engine = sa.create_engine(url, pool_timeout=self._lock_timeout, connect_args={"timeout": self._lock_timeout})
+        # SQLAlchemy gives what follows the `?` to SQLite, which decodes the path.
+        path = quote(self._path, errors="surrogateescape")
+        url = sa.URL.create("sqlite", database=f"file:{path}", query={"mode": mode, "uri": "true"})
+        engine = sa.create_engine(
+            url,
+            poolclass=sa.NullPool,
+            hide_parameters=True,
+            connect_args={"timeout": int(_milliseconds(self._lock_timeout)) / 1000},
+        )
         sa.event.listen(engine, "connect", self._connected)
-        sa.event.listen(engine, "begin", self._begin)
         return engine
 
     def _connected(self, connection: Any, _record: object) -> None:
         # Python's own way to begin transactions comes too late: at the first write.
         connection.isolation_level = None
+        # What is no UTF-8 is damage of one row, not an error of the whole statement.
+        connection.text_factory = _lenient
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA synchronous = {'FULL' if self._durability == 'power' else 'NORMAL'}")
         cursor.execute(f"PRAGMA fullfsync = {'ON' if self._durability == 'power' else 'OFF'}")  # macOS alone knows it
         cursor.close()
 
-    @staticmethod
-    def _begin(connection: sa.Connection) -> None:
-        begin = connection.get_execution_options().get("begin", "BEGIN IMMEDIATE")
-        if begin:
-            connection.exec_driver_sql(begin)
-
     def insert_unless_there(self, table: sa.Table) -> Any:
         return sqlite.insert(table).on_conflict_do_nothing()
 
     def before_tables(self) -> None:
-        if not self.disk.exists(self._path):
-            with suppress(FileExistsError):  # another worker was first
-                self.disk.close(self.disk.create(self._path))  # private, and SQLite gives its other files the same mode
+        # Closing a file lets go what SQLite has locked of it in another thread: nobody opens it until it is made.
+        with _creating:
+            if not self.disk.exists(self._path):
+                with suppress(FileExistsError):  # another worker was first
+                    self.disk.close(self.disk.create(self._path))  # private, and SQLite gives its other files the mode
             self.disk.sync_directory(os.path.dirname(self._path))
         # No transaction may be open then. It stays so; the statement does not wait by itself: the caller asks again.
-        with self.makers.connect().execution_options(begin="") as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        with self.makers.connect() as connection:
+            mode = connection.exec_driver_sql("PRAGMA journal_mode = WAL").scalar()
+        if mode != "wal":
+            raise OSError(f"SQLite cannot keep a write-ahead log there: its journal mode is {mode!r}")
 
     def lock_tables(self, connection: sa.Connection) -> None:
         pass  # BEGIN IMMEDIATE has done so
 
-    def limit_wait(self, connection: sa.Connection, timeout_seconds: float) -> None:
-        pass  # the one wait of a transaction is at its beginning
+    def stop_changes(self, connection: sa.Connection) -> None:
+        pass
+
+    def begin(self, connection: sa.Connection, seconds_left: float) -> None:
+        # The one wait of a transaction is at its beginning.
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(seconds_left)}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
+        pass
 
     def verdict(self, error: DBAPIError) -> Verdict:
         name = getattr(error.orig, "sqlite_errorname", "") or ""
@@ -218,7 +271,7 @@ def dialect_of(url: str, lock_timeout: float, durability: Durability) -> Dialect
         raise TypeError(f"url must be text, not {type(url).__name__}")
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise ValueError(
             "url must be a database URL, as sqlite:///chats.db or postgresql+psycopg://host/name"
         ) from None
@@ -237,3 +290,19 @@ def dialect_of(url: str, lock_timeout: float, durability: Durability) -> Dialect
 def _milliseconds(seconds: float) -> str:
     # 0 would be no limit; beyond 2**31 the server refuses.
     return str(min(max(1, math.ceil(seconds * 1000)), 2**31 - 1))
+
+
+def _lenient(raw: bytes) -> str:
+    return raw.decode(errors="surrogateescape")
+
+
+_creating = threading.Lock()
+
+
+def _forget_lock() -> None:
+    global _creating
+    _creating = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)

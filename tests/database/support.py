@@ -1,0 +1,125 @@
+"""What the tests of the databases share: databases that stand for directories, and a look at their rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from readfresh import DbSessionAdapter
+from readfresh.codec import encode_object
+from readfresh.names import SUFFIX
+from readfresh.storage import SessionStorage
+
+TABLES = ("readfresh_messages", "readfresh_snapshots", "readfresh_sessions")
+
+
+class Databases:
+    """Databases of one kind, one for each directory that a test names.
+
+    They are made without waiting for the disk: no test of these cuts the power.
+    """
+
+    def __init__(self, new_url: Callable[[Path], str]) -> None:
+        self._new_url = new_url
+        self._urls: dict[Path, str] = {}
+
+    def url(self, directory: Path) -> str:
+        """Return the URL of the directory's database, whose tables are made for the first who asks."""
+        if directory not in self._urls:
+            self._urls[directory] = self._new_url(directory)
+            DbSessionAdapter(self._urls[directory], durability="process").create_schema()
+        return self._urls[directory]
+
+    def adapter(self, directory: Path, **arguments: Any) -> DbSessionAdapter:
+        """Return an adapter on the directory's database."""
+        return DbSessionAdapter(self.url(directory), **{"durability": "process", **arguments})
+
+    def contents(self, directory: Path, *, locks: bool = False) -> dict[str, Any]:
+        """Return every row of every session, by the session's name."""
+        del locks  # a database keeps none
+        if directory not in self._urls:
+            return {}
+        return rows_of(self._urls[directory])
+
+    def write_json(self, directory: Path, name: str, data: Mapping[str, Any]) -> None:
+        """Put a session into the database, as another program does."""
+        put_rows(self.url(directory), name, data)
+
+    def close(self) -> None:
+        """Empty the databases."""
+        for url in self._urls.values():
+            with rows_at(url) as connection:
+                for table in TABLES:
+                    connection.execute(sa.text(f"DELETE FROM {table}"))
+
+
+@contextmanager
+def rows_at(url: str) -> Iterator[sa.Connection]:
+    """Give a connection of the test's own, whose changes are committed at the end."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
+def rows_of(url: str) -> dict[str, Any]:
+    """Return every row of every session, by the session's name."""
+    found: dict[str, Any] = {}
+    names: dict[int, str] = {}
+    with rows_at(url) as connection:
+        for row in connection.execute(sa.text("SELECT * FROM readfresh_sessions")):
+            names[row.key] = row.name
+            found[row.name] = {"row": tuple(row)}
+        for table in TABLES[:2]:
+            query = f"SELECT session, position, CAST(body AS TEXT) FROM {table} ORDER BY session, position"
+            for session, position, body in connection.execute(sa.text(query)):
+                found.setdefault(names.get(session, f"nobody {session}"), {})[f"{table} {position}"] = body
+    return found
+
+
+def put_rows(url: str, name: str, data: Mapping[str, Any]) -> None:
+    """Put a session into the database, as another program does."""
+    fields = {"schema_version": 1, **data}
+    lists = {"readfresh_messages": fields.pop("messages", []), "readfresh_snapshots": []}
+    if snapshots := fields.get("snapshots"):
+        lists["readfresh_snapshots"] = snapshots
+        del fields["snapshots"]
+    with rows_at(url) as connection:
+        key = connection.execute(
+            sa.text(
+                "INSERT INTO readfresh_sessions (name, fields, message_count, next_position) "
+                "VALUES (:name, :fields, :count, :next) RETURNING key"
+            ),
+            {
+                "name": name.removesuffix(SUFFIX),
+                "fields": json.dumps(fields),
+                "count": len(lists["readfresh_messages"]),
+                "next": 1000,
+            },
+        ).scalar()
+        for table, items in lists.items():
+            for position, item in enumerate(items):
+                connection.execute(
+                    sa.text(f"INSERT INTO {table} (session, position, body) VALUES (:key, :position, :body)"),
+                    {"key": key, "position": position, "body": encode_object(item)},
+                )
+
+
+class Untouched:
+    """A storage that must not be touched: whatever asks for one of its methods fails the test."""
+
+    place = "nowhere"
+    lock_timeout = 5.0
+    durability = "power"
+
+    def storage_for(self, _session_type: object) -> SessionStorage[Any]:
+        """Return itself."""
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse every method."""
+        raise AssertionError(f"the storage was asked to {name}")
