@@ -28,4 +28,5 @@ except ConnectionError as error:
 for message in store.get_session(bot.session_id("ada")).messages:
     end = message.metadata.get("end")
     print(f"{message.role}: {message.content!r} ({end})")
+store.delete_session(bot.session_id("ada"))
 store.close()

@@ -25,4 +25,5 @@ if __name__ == "__main__":
     for name in ("ada", "bob"):
         said = [each["content"] for each in history if each["role"] == name]
         print(name, "in order:", said == [str(n) for n in range(100)])
+    store.delete_session("trip")
     store.close()
