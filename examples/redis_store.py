@@ -196,6 +196,7 @@ class RedisStore:
                     f"other writers were faster for {self._timeout:g} s",
                     session_id=session_id,
                     path=self._key(session_id),
+                    next_step="Retry, or give the store a longer timeout.",
                 )
 
     def _get(self, session_id: str) -> bytes | None:

@@ -318,6 +318,45 @@ def test_an_answer_that_never_came_is_unknown(
     assert contents(other) == ["kept", "perhaps"]
 
 
+def test_watch_hides_a_lost_answer(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    """redis-py calls a connection that is lost after EXEC a lost race, though the change has been made."""
+    pipe: Any
+    with client.pipeline() as pipe:
+        pipe.watch("town")
+        pipe.multi()
+        pipe.set("town", "Porto")
+        parse, answers = pipe.parse_response, []
+
+        def lose(connection: Any, *rest: Any, **options: Any) -> Any:
+            answers.append(parse(connection, *rest, **options))
+            if len(answers) == 3:  # of MULTI, SET and EXEC
+                connection.disconnect()
+                raise redis.ConnectionError("the answer is lost")
+            return answers[-1]
+
+        monkeypatch.setattr(pipe, "parse_response", lose)
+        with pytest.raises(redis.WatchError, match="ConnectionError occurred while watching"):
+            pipe.execute()
+    assert answers == [b"OK", b"QUEUED", [b"OK"]]
+    assert client.get("town") == b"Porto"
+
+
+def test_a_forked_child_has_connections_of_its_own(store: RedisStore) -> None:
+    """A store object that was used before a fork goes on in both processes."""
+    store.add_message("trip", "user", "before")
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            store.add_message("trip", "user", "child")
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    store.add_message("trip", "user", "parent")
+    assert contents(store) == ["before", "child", "parent"]
+
+
 def test_what_a_dead_server_did_is_unknown(own_redis: RedisServer) -> None:
     """Deleting at a server that is gone may have been done; asking whether a session exists has no answer."""
     store = RedisStore(own_redis.url)

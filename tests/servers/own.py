@@ -73,6 +73,7 @@ class RedisServer(Server):
             "appendonly": "yes",
             "appendfsync": "always",
             "save": "",
+            "databases": "1000",  # one for each worker of xdist, however many there are
         }
         return [str(self._program), *(word for name, value in settings.items() for word in (f"--{name}", value))]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -258,6 +259,15 @@ def test_own_redis(own_redis): pass
     assert "4 skipped" in done.stdout, done.stdout + done.stderr
     assert "no PostgreSQL server was found. Install one (Debian: sudo apt install postgresql)" in done.stdout
     assert "no Redis server was found. Install one (Debian: sudo apt install redis-server)" in done.stdout
+
+
+@pytest.mark.parametrize("name", [".ci/run", "README.md", "CONTRIBUTING.md", "dev.py"])
+def test_everybody_is_told_the_same(name: str) -> None:
+    """The packages that a skipped test names are those that CI installs and that people read of."""
+    said = (ROOT / name).read_text("utf-8")
+    for how in (binaries.HOW_TO_GET_POSTGRESQL, binaries.HOW_TO_GET_REDIS):
+        package = how.partition("apt install ")[2].partition(")")[0]
+        assert re.search(rf"apt(-get)? install [^\n]*\b{package}\b", said), package
 
 
 def test_postgresql_is_found_off_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
