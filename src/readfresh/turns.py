@@ -8,10 +8,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import dataclasses
 import functools
 import inspect
 import logging
+import os
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Literal, TypeVar
+from weakref import WeakSet
 
 from readfresh.errors import OutcomeUnknown
 from readfresh.model import SessionData, SessionMessage
@@ -167,6 +170,9 @@ class TurnKeeper:
         made(added, self._store, "add_message", session_id)
 
 
+_under_way: WeakSet[AnswerStream] = WeakSet()
+
+
 class AnswerStream:
     """The answer to a prompt, piece by piece: ``async for piece in stream``.
 
@@ -187,6 +193,7 @@ class AnswerStream:
         self._asked = False  # the prompt is kept, so there is something to end
         self._ended = False
         self._busy = False
+        self._pid = os.getpid()
 
     def __repr__(self) -> str:
         state = "ended" if self._ended else "under way" if self._asked else "not begun"
@@ -231,14 +238,20 @@ class AnswerStream:
             await self._end("stopped")
 
     def __del__(self) -> None:
-        if not getattr(self, "_asked", False) or self._ended:
-            return
-        # In a thread: whoever drops the stream may be an event loop, or hold the very lock that the store needs.
-        keep = functools.partial(_keep_late, self._keeper, self._session_id, self._last("stopped", None))
-        try:
-            threading.Thread(target=keep, name="readfresh-turn").start()
-        except RuntimeError:  # the interpreter is ending and starts no more threads
-            keep()
+        if keep := self._late():
+            # In a thread: whoever drops the stream may be an event loop, or hold the very lock that the store needs.
+            try:
+                threading.Thread(target=keep, name="readfresh-turn").start()
+            except RuntimeError:  # the interpreter is ending and starts no more threads
+                keep()
+
+    def _late(self) -> Callable[[], None] | None:
+        """Return what keeps a turn that is still under way as stopped, once; None for any other."""
+        # A stream that was copied by a fork belongs to the process that began it.
+        if not getattr(self, "_asked", False) or self._ended or self._pid != os.getpid():
+            return None
+        self._ended = True
+        return functools.partial(_keep_late, self._keeper, self._session_id, self._last("stopped", None))
 
     def _begin(self) -> list[dict[str, Any]]:
         keeper, prompt = self._keeper, SessionMessage("user", self._prompt, metadata={"turn": self._turn})
@@ -246,6 +259,7 @@ class AnswerStream:
         before = [] if keeper.marks else keeper.turns(self._session_id)
         keeper.add(self._session_id, prompt)
         self._asked = True
+        _under_way.add(self)
         if keeper.marks:
             before = list(takewhile(lambda each: each.id != self._turn, keeper.turns(self._session_id)))
         return keeper.for_model(before, prompt)
@@ -273,6 +287,7 @@ class AnswerStream:
         if self._ended:
             return
         self._ended = True
+        _under_way.discard(self)
         try:
             if self._asked:
                 await to_the_end(self._keep_last, ending, error)
@@ -342,6 +357,14 @@ def made(answer: object, store: object, verb: str, session_id: str) -> None:
 def missing(store: object, methods: Iterable[str]) -> str:
     """Return those of the methods that the store does not have, for an error; an empty text when it has all."""
     return ", ".join(name for name in methods if not callable(getattr(store, name, None)))
+
+
+@atexit.register
+def _keep_all() -> None:
+    """Keep what a program that ends has left under way; threads cannot be started any more when its names are gone."""
+    for stream in list(_under_way):
+        if keep := stream._late():
+            keep()
 
 
 def _keep_late(keeper: TurnKeeper, session_id: str, message: SessionMessage) -> None:

@@ -148,6 +148,25 @@ class Held:
         return waiting
 
 
+class Before:
+    """A store around another one that does something before each call of a verb."""
+
+    def __init__(self, inner: Any, verb: str, act: Callable[[], object]) -> None:
+        self._inner = inner
+        self._verb = verb
+        self._act = act
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the inner store's."""
+        real: Callable[..., Any] = getattr(self._inner, name)
+
+        def acting(*args: Any, **kwargs: Any) -> Any:
+            self._act()
+            return real(*args, **kwargs)
+
+        return acting if name == self._verb else real
+
+
 async def until(event: threading.Event) -> None:
     """Wait for an event of threads without stopping the loop."""
     assert await asyncio.to_thread(event.wait, PATIENCE_SECONDS)
