@@ -120,6 +120,7 @@ class Held:
         self._inner = inner
         self._verb = verb
         self.skip = 0
+        self.only: str | None = None  # a session; None for all
         self.entered = threading.Event()
         self.go = threading.Event()
 
@@ -140,7 +141,7 @@ class Held:
         ) -> Any:
             if self.skip:
                 self.skip -= 1
-            else:
+            elif self.only in (None, session_id):
                 self.entered.set()
                 assert self.go.wait(PATIENCE_SECONDS)
             return real(session_id, role, content, metadata, tool_calls=tool_calls, tool_call_id=tool_call_id)

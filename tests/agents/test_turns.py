@@ -412,7 +412,9 @@ def test_dropped_stream_is_kept_before_the_process_ends(folder: Path) -> None:
         "        break\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program, folder], cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, folder], cwd=ROOT, capture_output=True, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert kept(make_store("default", folder), "trip") == [("stopped", "Count", "one ")]
 
@@ -430,9 +432,36 @@ def test_stream_that_outlives_its_loop_is_kept_when_the_interpreter_ends(folder:
         "    await anext(stream)\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", program, folder], cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, folder], cwd=ROOT, capture_output=True, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, b"")
     assert kept(make_store("default", folder), "trip") == [("stopped", "Count", "one ")]
+
+
+def test_copy_of_a_stream_in_a_fork_keeps_nothing(folder: Path) -> None:
+    """A process that is forked while a stream is under way ends without a word about it.
+
+    Kills: a mark that each process adds to the one turn.
+    """
+    program = (
+        "import asyncio, os, sys\n"
+        "from readfresh import DefaultSessionStore, LocalManagedAgent\n"
+        "async def model(_messages):\n"
+        "    yield 'one '\n"
+        "    yield 'two '\n"
+        "stream = LocalManagedAgent(model, DefaultSessionStore(sys.argv[1]), 'trip').stream('Count')\n"
+        "async def main():\n"
+        "    await anext(stream)\n"
+        "asyncio.run(main())\n"
+        "child = os.fork()\n"
+        "if child:\n"
+        "    os.waitpid(child, 0)\n"
+        "    del stream\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, folder], cwd=ROOT, capture_output=True, timeout=60)
+    assert done.returncode == 0
+    assert said(make_store("default", folder), "trip") == [("user", "Count"), ("assistant", "one ")]
 
 
 def test_stream_that_is_dropped_inside_a_change_waits_for_its_lock(files: DefaultSessionStore) -> None:
