@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ class Run:
         methods: the methods that the store has.
         extras: what else the factory can do.
         patience: how long a call may take, in seconds.
+        appends: how many messages each of two processes adds at once.
+        memory: what one check has found and another one uses.
     """
 
     crew: Crew
@@ -61,6 +63,8 @@ class Run:
     methods: frozenset[str] = frozenset()
     extras: frozenset[str] = frozenset()
     patience: float = PATIENCE_SECONDS
+    appends: int = 200
+    memory: dict[str, Any] = field(default_factory=dict)
     schedules: int = 0
     kills: int = 0
     _lanes: tuple[Lane, Lane, Lane, Lane] | None = None

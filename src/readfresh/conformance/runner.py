@@ -26,6 +26,7 @@ def check(
     progress: Callable[[str, int, int], object] | None = None,
     *,
     patience: float = PATIENCE_SECONDS,
+    appends: int = 200,
 ) -> Report:
     """Check a store, and return what was found.
 
@@ -37,6 +38,7 @@ def check(
         guarantees: the slugs of those to check; None for all.
         progress: called before each check with its slug, its number from 0, and how many there are.
         patience: after how many seconds a call counts as one that waits for ever; more than the store's lock timeout.
+        appends: how many messages each of two processes adds at once.
 
     Raises:
         FactoryError: the factory cannot be had in another process, raises, or makes something without the five methods.
@@ -49,7 +51,7 @@ def check(
     with tempfile.TemporaryDirectory(prefix="readfresh-conformance-", ignore_cleanup_errors=True) as folder:
         crew = Crew(factory, Path(folder, "workers.log"))
         try:
-            run = Run(crew, Path(folder).resolve(), patience=patience)
+            run = Run(crew, Path(folder).resolve(), patience=patience, appends=appends)
             opened = _first_look(run)
             results = {}
             for number, slug in enumerate(wanted):

@@ -94,6 +94,7 @@ class _Lane:
         self._worker = worker
         self._number = number
         self._store: Any = None
+        self._place = "\0"
         self._own: tuple[str, ...] = ()
         self.orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -107,7 +108,8 @@ class _Lane:
                 self._say(returned=answer)
             except BaseException as error:
                 took = time.monotonic() - began
-                self._say(raised=_last_line(error), where=_where(error), seconds=took)
+                said = _last_line(error).replace(self._place, "place")
+                self._say(raised=said, where=_where(error), seconds=took)
             if order.get("die") == "returned":
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -120,6 +122,7 @@ class _Lane:
         if self._store is not None and close is not None:
             close(self._store)
         os.chdir(order["folder"])
+        self._place = order["place"]
         self._store = self._worker.factory(Path(order["place"]))
         self._own = own_folders(self._store, self._worker.factory)
         names = [name for name in dir(self._store) if not name.startswith("_")]

@@ -7,6 +7,7 @@ from typing import Any
 
 from readfresh.conformance.arena import READ, Arena, Broken, Race, Run, kills, races, setting_of
 from readfresh.conformance.capabilities import CanHoldMetadata, CanReplace, has
+from readfresh.conformance.checks.waiting import beside_a_holder
 from readfresh.conformance.crew import Outcome, WorkerFailed
 from readfresh.conformance.history import History
 from readfresh.conformance.operations import (
@@ -24,7 +25,6 @@ from readfresh.conformance.operations import (
 
 __all__ = ["all_or_nothing", "durable", "no_lost_update", "read_fresh"]
 
-APPENDS = 200
 SOME = (add("m1"),)
 
 
@@ -49,8 +49,16 @@ def no_lost_update(run: Run) -> str:
                 for race in races(arena, rival, before, one, two, warm=warm):
                     _judge_race(arena, race, one, two)
     refused = _stress(arena)
-    said = f"; {refused} of {2 * APPENDS} appends were refused and counted as not made" if refused else ""
-    return f"2 processes added {APPENDS} messages each, at once{said}"
+    _impatient(run)
+    said = f"; {refused} of {2 * run.appends} appends were refused and counted as not made" if refused else ""
+    return f"2 processes added {run.appends} messages each, at once{said}"
+
+
+def _impatient(run: Run) -> None:
+    """A worker that has waited for another one for as long as it waits has not written over it."""
+    held = beside_a_holder(run)
+    if held and isinstance(held.found, State) and held.found not in held.legal:
+        raise Broken(_what_is_lost(held.found, held.legal), held.history)
 
 
 def _pairs(run: Run) -> list[tuple[Operation, Operation]]:
@@ -75,8 +83,13 @@ def _judge_race(arena: Arena, race: Race, one: Operation, two: Operation) -> Non
     legal = either_order(race.state, one, race.a, two, race.b)
     if not with_field:
         legal = {State(state.messages) for state in legal}
-    if found not in legal:
+    if _unordered(found) not in {_unordered(state) for state in legal}:
         raise Broken(_what_is_lost(found, legal), race.history)
+
+
+def _unordered(state: State) -> State:
+    # Which change came first is not this guarantee's business.
+    return State(tuple(sorted(state.messages)), state.field)
 
 
 def _what_is_lost(found: State, legal: set[State]) -> str:
@@ -94,19 +107,20 @@ def _what_is_lost(found: State, legal: set[State]) -> str:
 def _stress(arena: Arena) -> int:
     """Add messages in two processes at once, and look for each of them, in its writer's order."""
     session, history = arena.session(), History("Worker A and worker B are two processes")
+    count = arena.run.appends
     lanes = {"A": arena.a, "B": arena.rivals["process"]}
     for who, lane in lanes.items():
-        lane.tell("repeat", session=session, tag=who.lower(), count=APPENDS)
+        lane.tell("repeat", session=session, tag=who.lower(), count=count)
         lane.hear(arena.run.patience)
-        history.calls(who, f"add_message, {APPENDS} times")
+        history.calls(who, f"add_message, {count} times")
     for lane in lanes.values():
         lane.tell("go")
     refused = 0
     for who, lane in lanes.items():
-        ended = lane.outcome(APPENDS * arena.run.patience)
+        ended = lane.outcome(count * arena.run.patience)
         if ended.kind != "returned":
-            raise WorkerFailed(f"adding {APPENDS} messages in a row: {ended}")
-        history.answers(who, f"{APPENDS - ended.value} were added")
+            raise WorkerFailed(f"adding {count} messages in a row: {ended}")
+        history.answers(who, f"{count - ended.value} were added")
         refused += ended.value
     found = arena.truth(session)
     if isinstance(found, Outcome):
@@ -114,8 +128,8 @@ def _stress(arena: Arena) -> int:
     counted = Counter(found.messages)
     history.calls("B", "get_chat_history()")
     history.answers("B", f"{len(found.messages)} messages, {len(counted)} different ones")
-    if len(counted) < 2 * APPENDS - refused:
-        raise Broken(f"{2 * APPENDS - refused - len(counted)} of the messages that were added are lost", history)
+    if len(counted) < 2 * count - refused:
+        raise Broken(f"{2 * count - refused - len(counted)} of the messages that were added are lost", history)
     if len(counted) != len(found.messages):
         raise Broken("a message stands in the session twice", history)
     for tag in "ab":
@@ -216,11 +230,12 @@ def all_or_nothing(run: Run) -> str:
         for rival in ("process", "thread") if one.verb == "add_message" else ("process",):
             for race in races(arena, rival, before, one, READ):
                 _judge_read(race, one)
+    free = True  # once a dead worker is waited for, only reads go on: waiting is another check's business
     for one in operations:
         for session, state, _, history in kills(arena, before, one):
-            _judge_rest(arena, session, {state, one.after(state)}, history)
+            free = _judge_rest(arena, session, {state, one.after(state)}, history, write=free)
     for session, _, _, history in kills(arena, (), add("a1")):
-        _judge_rest(arena, session, {EMPTY, State(("a1",))}, history)
+        free = _judge_rest(arena, session, {EMPTY, State(("a1",))}, history, write=free)
     return "readers in a thread and in a process, and a kill at each step"
 
 
@@ -234,24 +249,26 @@ def _judge_read(race: Race, one: Operation) -> None:
         raise Broken(f"the reader finds what never was: expected {_either(legal)}", race.history)
 
 
-def _judge_rest(arena: Arena, session: str, legal: set[State], history: History) -> None:
-    """Look at what a killed worker has left: it can be read, and written to."""
+def _judge_rest(arena: Arena, session: str, legal: set[State], history: History, *, write: bool) -> bool:
+    """Look at what a killed worker has left: it can be read, and written to. Return whether nobody had to wait."""
     with_field = any(state.field is not None for state in legal)
     found = arena.truth(session, with_field=with_field)
     history.calls("B", "get_chat_history()")
     history.answers("B", found)
     if isinstance(found, Outcome):
         if found.waited:
-            return
+            return False
         raise Broken("the crash has left a session that cannot be read", history)
     if found.messages not in {state.messages for state in legal}:
         raise Broken(f"the crash has left what never was: expected {_either({s.messages for s in legal})}", history)
     if found not in legal:
         raise Broken(f"the crash has left a field that never was: {found.field}", history)
+    if not write:
+        return False
     ended = arena.apply(arena.judge, session, add("b1"))
     if not ended.done:
         if ended.kind == "returned" or ended.waited:
-            return
+            return False
         history.calls("B", str(add("b1")))
         history.answers("B", ended)
         raise Broken("the crash has left a session that cannot be written to", history)
@@ -262,6 +279,7 @@ def _judge_rest(arena: Arena, session: str, legal: set[State], history: History)
         history.calls("B", "get_chat_history()")
         history.answers("B", after)
         raise Broken("what the crash has left alters the next change", history)
+    return True
 
 
 def _either(legal: set[tuple[str, ...]]) -> str:
