@@ -144,8 +144,11 @@ def test_a_touch_of_a_file_is_seen() -> None:
     assert [code for code in TOUCHES_NOT if list(file_contacts(ast.parse(code)))] == []
 
 
-def test_the_lock_is_entered_in_three_places() -> None:
-    """Only `read`, `update` and `delete` enter a session's lock, through one helper; a database's reads need none."""
+def test_the_lock_is_entered_in_four_places() -> None:
+    """Only `read`, `update`, `delete` and `hand_over` enter a session's lock; a database's reads need none.
+
+    The lock that `move` takes is that of the command: one at a time moves a directory.
+    """
     found = []
     for module in ("files", *sorted({*MODULES} - {"files"})):
         for owner in ast.walk(tree(module)):
@@ -157,10 +160,12 @@ def test_the_lock_is_entered_in_three_places() -> None:
         ("files", "read", "_locked"),
         ("files", "update", "_locked"),
         ("files", "delete", "_locked"),
+        ("files", "hand_over", "_locked"),
         ("files", "_locked", "lock"),
         ("database", "update", "_locked"),
         ("database", "delete", "_locked"),
         *[("database", "work", "_locked")] * 2,  # of these two
+        ("move", "_alone", "lock"),
     ]
 
 

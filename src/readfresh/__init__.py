@@ -18,6 +18,7 @@ Read the source in this order; a module imports only what stands above it.
 - `dialects`: what SQLite and PostgreSQL do differently
 - `database`: the store over a database
 - `damage`: the way out of a damaged file, and the inspection of a directory
+- `move`: from a directory into a database, while workers run
 - `respond`: any callable as a model
 - `turns`: what a user says and what answers it, kept by appends
 - `bots`: a history for each user of a bot
@@ -39,6 +40,7 @@ from readfresh.errors import (
     SessionDamaged,
     SessionExists,
     SessionMismatch,
+    SessionMoved,
     SessionNotFound,
     SessionStoreError,
     SessionTooNew,
@@ -77,6 +79,7 @@ __all__ = [
     "SessionExists",
     "SessionMessage",
     "SessionMismatch",
+    "SessionMoved",
     "SessionNotFound",
     "SessionSnapshot",
     "SessionStoreError",

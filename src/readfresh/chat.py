@@ -16,7 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import EllipsisType
 from typing import Any, TypeVar
 
-from readfresh.errors import ReadFailed, SessionDamaged, SessionMismatch, SessionStoreError, SessionTooNew
+from readfresh.errors import (
+    ReadFailed,
+    SessionDamaged,
+    SessionMismatch,
+    SessionMoved,
+    SessionStoreError,
+    SessionTooNew,
+)
 from readfresh.model import SessionData, SessionMessage, seconds_of, tail
 from readfresh.names import check_id
 from readfresh.storage import Entry, SessionStorage
@@ -268,8 +275,8 @@ class ChatStore(SessionStore[S]):
 
         Each has `session_id`, `agent_name`, `created_at`, `updated_at`, `message_count`, `status` and `file`.
         `status` is ``ok``, or why the session cannot be read as it is: ``damaged``, ``too-new``, ``unreadable``,
-        ``foreign`` (a file whose name is not made of the id in it). Those are reported to the log and to `on_error`,
-        and hide no other.
+        ``moved``, ``foreign`` (a file whose name is not made of the id in it). Those are reported to the log and to
+        `on_error`, and hide no other.
 
         Takes no locks: each session is shown as it stood at one instant after the call began.
 
@@ -360,8 +367,8 @@ class ChatStore(SessionStore[S]):
         for session_id in self._ids(limit, **wanted):
             try:
                 session = self.get_session(session_id)
-            except (SessionDamaged, SessionTooNew, SessionMismatch, ReadFailed) as error:  # since it was listed
-                logger.warning("%s", error)
+            except (SessionDamaged, SessionTooNew, SessionMoved, SessionMismatch, ReadFailed) as error:
+                logger.warning("%s", error)  # it has become so since it was listed
                 continue
             if _matches(session, wanted):
                 yield session

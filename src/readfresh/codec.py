@@ -19,10 +19,12 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 SCHEMA_VERSION = 1
+MOVED = "readfresh_moved_to"
+"""The field that says where a session is now whose file has been left behind."""
 
 # What people look for first stands first; what grows stands last, so that a truncated file loses the least.
 _FIRST = (
-    "schema_version", "session_id", "title", "created_at", "updated_at", "agent_name", "user_id",
+    "schema_version", MOVED, "session_id", "title", "created_at", "updated_at", "agent_name", "user_id",
     "gateway_session_id", "agent_id", "parent_id", "forked_from_message_id", "children_ids", "is_shared", "metadata",
 )  # fmt: skip
 _LAST = ("archived_messages", "messages", "snapshots", "snapshot_storage")
@@ -34,6 +36,10 @@ class NotASession(Exception):
 
 class TooNew(Exception):
     """The bytes are a session of a schema that this version does not know."""
+
+
+class Moved(Exception):
+    """The bytes are what was left behind of a session; the text says where that is now, as one clause."""
 
 
 def encode(data: Mapping[str, Any]) -> bytes:
@@ -54,9 +60,12 @@ def decode(raw: bytes) -> dict[str, Any]:
     Raises:
         NotASession: `raw` is no JSON object, or one that two readers could read differently.
         TooNew: its schema is newer than `SCHEMA_VERSION`.
+        Moved: the session is in another place now.
     """
     data = decode_object(raw)
     check_version(data.pop("schema_version", 0))
+    if MOVED in data:
+        raise Moved(f"it has been moved to {data[MOVED]}")
     return data
 
 

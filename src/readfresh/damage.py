@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from readfresh.chat import ChatStore
-from readfresh.codec import NotASession, TooNew, decode
-from readfresh.errors import SessionExists, SessionMismatch, SessionNotFound, SessionTooNew
+from readfresh.codec import Moved, NotASession, TooNew, decode
+from readfresh.errors import SessionExists, SessionMismatch, SessionMoved, SessionNotFound, SessionTooNew
 from readfresh.model import SessionData, SessionMessage, seconds_of
 from readfresh.names import check_id, is_id
 
@@ -46,13 +46,13 @@ class Finding:
 
     Args:
         session_id: the session.
-        kind: ``damaged``, ``too-new``, ``unreadable``, ``foreign``, or ``unlisted-child``: a child whose parent exists
-            and does not list it, as a crash between the two writes of a creation leaves it.
+        kind: ``damaged``, ``too-new``, ``moved``, ``unreadable``, ``foreign``, or ``unlisted-child``: a child whose
+            parent exists and does not list it, as a crash between the two writes of a creation leaves it.
         what: the finding and the next step, as a sentence.
     """
 
     session_id: str
-    kind: Literal["damaged", "too-new", "unreadable", "foreign", "unlisted-child"]
+    kind: Literal["damaged", "too-new", "moved", "unreadable", "foreign", "unlisted-child"]
     what: str
 
 
@@ -70,6 +70,7 @@ def rescue(store: ChatStore[Any], session_id: str, new_session_id: str | None = 
         SessionNotFound: there is no file.
         SessionExists: `new_session_id` is taken.
         SessionTooNew: the file is not damaged, but of a newer schema.
+        SessionMoved: the file is not damaged, but what a move has left behind.
         SessionMismatch: the file is not damaged, but holds a session of another id.
         SessionDamaged: what stands there is no regular file, or larger than `max_file_bytes`.
         TypeError, ValueError: an id is wrong.
@@ -161,6 +162,8 @@ def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
             return known, left_out
     except TooNew as error:
         raise SessionTooNew(str(error), session_id=session_id) from None
+    except Moved as error:
+        raise SessionMoved(str(error), session_id=session_id) from None
     except NotASession as error:
         why = str(error)
     else:

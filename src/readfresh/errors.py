@@ -20,6 +20,7 @@ __all__ = [
     "SessionDamaged",
     "SessionExists",
     "SessionMismatch",
+    "SessionMoved",
     "SessionNotFound",
     "SessionStoreError",
     "SessionTooNew",
@@ -96,6 +97,12 @@ class SessionTooNew(SessionStoreError):
     """The file was written by a newer readfresh, whose fields this one does not know how to keep."""
 
     default_next_step = "Upgrade readfresh."
+
+
+class SessionMoved(SessionStoreError):
+    """The session has been moved to a database, and the file that is left says where it is."""
+
+    default_next_step = "Use it there, through a DbSessionAdapter."
 
 
 class SessionMismatch(SessionStoreError):

@@ -3,11 +3,12 @@
 A change is: lock, read, `change`, write a temporary file, fsync it, rename it over the session, fsync the directory,
 unlock.
 
-1. Whoever reads or changes a session holds its lock; the lock is entered in `read`, `update` and `delete` only.
+1. Whoever reads or changes a session holds its lock; the lock is entered in `read`, `update`, `delete` and
+   `hand_over` only.
 2. What is changed is what stands in the file at that moment, never what was read before.
 3. The rename is the instant of the change: before it the old state stands, after it the new one.
 4. An error before the rename leaves the old state and says so; one after it is `OutcomeUnknown`.
-5. One lock at a time: see `storage`.
+5. One lock at a time: see `storage`; `hand_over` alone waits for another place's while it holds one.
 6. The temporary file has one name per session, so what a killed writer left is removed by the next one.
 
 It assumes that rename is atomic and that flock excludes: a local file system (see the page "Limits").
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Generic
 from weakref import WeakKeyDictionary
 
-from readfresh.codec import decode, encode
+from readfresh.codec import MOVED, decode, encode
 from readfresh.disk import Disk, HeldLock, NotARegularFile, TooLarge, system_disk
 from readfresh.errors import (
     LockTimeout,
@@ -31,6 +32,7 @@ from readfresh.errors import (
     ReadFailed,
     SessionDamaged,
     SessionMismatch,
+    SessionMoved,
     SessionStoreError,
     SessionTooNew,
     WriteFailed,
@@ -91,7 +93,8 @@ class SessionFiles(Generic[S]):
         the rename shows it whole all the same.
 
         Raises:
-            StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, ReadFailed: nothing was written.
+            StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMoved, SessionMismatch, ReadFailed:
+                nothing was written.
         """
         self._refuse_inside_change(session_id)
         if not self._file_stands(session_id, ReadFailed):
@@ -121,7 +124,8 @@ class SessionFiles(Generic[S]):
             Whether the session has changed.
 
         Raises:
-            StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed: nothing was written.
+            StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMoved, SessionMismatch, WriteFailed:
+                nothing was written.
             OutcomeUnknown: the new state may stand, and may not outlive a loss of power.
             Exception: whatever `change` raises; nothing was written.
         """
@@ -151,7 +155,7 @@ class SessionFiles(Generic[S]):
             Whether it was deleted.
 
         Raises:
-            StoreMisused, LockTimeout, SessionMismatch, WriteFailed: nothing was written.
+            StoreMisused, LockTimeout, SessionMoved, SessionMismatch, WriteFailed: nothing was written.
             OutcomeUnknown: it is gone, and may be back after a loss of power.
         """
         self._refuse_inside_change(session_id)
@@ -174,11 +178,36 @@ class SessionFiles(Generic[S]):
             self._flush_directory(session_id)
             return True
 
+    def hand_over(self, session_id: str, place: str, copy: Callable[[S | None], None]) -> bool:
+        """Mark the session as moved to `place` when `copy` has put it there, all under its lock.
+
+        `copy` is given the newest state, or None when the session does not exist; then nothing is marked.
+        It may wait for a lock of the other place, where nobody waits for one of this directory.
+        The file keeps what was moved: whoever reads or changes the session here gets `SessionMoved` from now on.
+
+        Returns:
+            Whether it was marked.
+
+        Raises:
+            StoreMisused, LockTimeout, SessionDamaged, SessionTooNew, SessionMoved, SessionMismatch, WriteFailed:
+                nothing was written to the file.
+            OutcomeUnknown: it is marked, and may not be after a loss of power.
+            Exception: whatever `copy` raises; nothing was written to the file.
+        """
+        self._refuse_inside_change(session_id)
+        with self._locked(session_id, WriteFailed) as lock:
+            current = self._load(session_id, WriteFailed)
+            copy(current)
+            if current is None:
+                return False
+            self._replace(session_id, encode({MOVED: place, **current.to_dict()}), lock)
+            return True
+
     def exists(self, session_id: str) -> bool:
         """Return whether the session exists, damaged or not. Takes no lock: a rename leaves no moment without a file.
 
         Raises:
-            StoreMisused, SessionMismatch, ReadFailed: nothing was written.
+            StoreMisused, SessionMoved, SessionMismatch, ReadFailed: nothing was written.
         """
         self._refuse_inside_change(session_id)
         try:
@@ -333,7 +362,7 @@ class SessionFiles(Generic[S]):
             if raw is None:  # deleted since the directory was listed
                 return None
             session = self._session(raw, session_id, path)
-        except (ReadFailed, SessionTooNew, SessionDamaged) as error:
+        except (ReadFailed, SessionTooNew, SessionMoved, SessionDamaged) as error:
             return Entry(name, session_id, status_of(error), None, None, error)
         if file_name(session.session_id, self.disk.reserved_names) == name:
             return Entry(name, session.session_id, "ok", session, len(session.messages), None)

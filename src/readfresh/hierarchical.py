@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NoReturn
 
-from readfresh.codec import SCHEMA_VERSION, NotASession, TooNew, check_version
+from readfresh.codec import MOVED, SCHEMA_VERSION, NotASession, TooNew, check_version
 from readfresh.default import DefaultSessionStore, one_store
 from readfresh.errors import (
     OutcomeUnknown,
@@ -25,6 +25,7 @@ from readfresh.errors import (
     SessionDamaged,
     SessionExists,
     SessionMismatch,
+    SessionMoved,
     SessionNotFound,
     SessionStoreError,
     SessionTooNew,
@@ -361,6 +362,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         if not isinstance(data, Mapping):
             raise TypeError(f"data must be a dict, not {type(data).__name__}")
         fields = dict(data)
+        fields.pop(MOVED, None)  # what was left behind is a copy of the session like any other
         try:
             check_version(fields.pop("schema_version", 0))
         except TooNew as error:
@@ -439,7 +441,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         for child_id in filter(is_id, parent.children_ids):
             try:
                 child = self._read(child_id)
-            except (SessionDamaged, SessionTooNew, ReadFailed) as error:
+            except (SessionDamaged, SessionTooNew, SessionMoved, ReadFailed) as error:
                 found[child_id] = error
             except SessionMismatch:
                 continue  # another session stands in its place

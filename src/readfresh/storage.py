@@ -14,14 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from readfresh.codec import NotASession, TooNew
-from readfresh.errors import ReadFailed, SessionDamaged, SessionMismatch, SessionStoreError, SessionTooNew, StoreMisused
+from readfresh.codec import Moved, NotASession, TooNew
+from readfresh.errors import (
+    ReadFailed,
+    SessionDamaged,
+    SessionMismatch,
+    SessionMoved,
+    SessionStoreError,
+    SessionTooNew,
+    StoreMisused,
+)
 from readfresh.model import SessionData
 
 S = TypeVar("S", bound=SessionData)
 
 Durability = Literal["power", "process"]
-Status = Literal["ok", "damaged", "foreign", "too-new", "unreadable"]
+Status = Literal["ok", "damaged", "foreign", "moved", "too-new", "unreadable"]
 
 _here = threading.local()  # .changing: whether this thread is inside `change`
 
@@ -33,7 +41,7 @@ class Entry(Generic[S]):
     Args:
         file: the name of its file, or of its row.
         session_id: the id in the file; where that cannot be read, the id that the name is made of, else the name.
-        status: ``ok``; ``damaged``; ``too-new``; ``unreadable``, when the system refuses to read it;
+        status: ``ok``; ``damaged``; ``moved``; ``too-new``; ``unreadable``, when the system refuses to read it;
             or ``foreign``, when name and id do not belong together.
         session: what is known about it, None when that cannot be read.
             A database leaves its messages and snapshots out.
@@ -154,6 +162,8 @@ def decoding(session_id: str, path: str) -> Iterator[None]:
         yield
     except TooNew as error:
         raise SessionTooNew(str(error), session_id=session_id, path=path) from error
+    except Moved as error:
+        raise SessionMoved(str(error), session_id=session_id, path=path) from error
     except (NotASession, TypeError, ValueError) as error:
         raise SessionDamaged(str(error), session_id=session_id, path=path) from error
 
@@ -168,4 +178,6 @@ def status_of(error: SessionStoreError) -> Status:
     """Return the status of a session that cannot be read for this reason."""
     if isinstance(error, ReadFailed):
         return "unreadable"
+    if isinstance(error, SessionMoved):
+        return "moved"
     return "too-new" if isinstance(error, SessionTooNew) else "damaged"

@@ -67,6 +67,7 @@ class SessionStore(Generic[S]):
         Raises:
             LockTimeout: another worker held it for longer than `lock_timeout`.
             SessionDamaged, SessionTooNew, SessionMismatch: what stands in its place cannot be read as this session.
+            SessionMoved: it is in a database now.
             ReadFailed: the system refused.
             StoreMisused: called inside `change`.
         """
@@ -88,7 +89,8 @@ class SessionStore(Generic[S]):
             Whether the session has changed.
 
         Raises:
-            LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, WriteFailed, StoreMisused: nothing was written.
+            LockTimeout, SessionDamaged, SessionTooNew, SessionMoved, SessionMismatch, WriteFailed, StoreMisused:
+                nothing was written.
             OutcomeUnknown: the new state may stand, and may not outlive a loss of power.
             TypeError: `change` is no function, or what it returns is no session of this store's class.
             ValueError: what `change` returns has another id.
@@ -108,7 +110,7 @@ class SessionStore(Generic[S]):
             True when it was deleted; False when it did not exist.
 
         Raises:
-            LockTimeout, SessionMismatch, WriteFailed, StoreMisused: nothing was deleted.
+            LockTimeout, SessionMoved, SessionMismatch, WriteFailed, StoreMisused: nothing was deleted.
             OutcomeUnknown: it is gone, and may be back after a loss of power.
         """
         checked = check_id(session_id)
@@ -120,6 +122,7 @@ class SessionStore(Generic[S]):
 
         Raises:
             SessionMismatch: the file that stands in its place holds a session of another id.
+            SessionMoved: it is in a database now.
             ReadFailed: the system refused.
             StoreMisused: called inside `change`.
         """

@@ -441,7 +441,15 @@ def test_the_order_of_the_errors_is_the_order_in_which_they_occur() -> None:
     kinds.sort(key=lambda kind: inspect.getsourcelines(kind)[1])
     assert [kind.__name__ for kind in kinds] == [
         *("SessionStoreError", "StoreMisused", "SchemaMismatch", "LockTimeout", "SessionDamaged", "SessionTooNew"),
-        *("SessionMismatch", "SessionNotFound", "SessionExists", "ReadFailed", "WriteFailed", "OutcomeUnknown"),
+        *(
+            "SessionMoved",
+            "SessionMismatch",
+            "SessionNotFound",
+            "SessionExists",
+            "ReadFailed",
+            "WriteFailed",
+            "OutcomeUnknown",
+        ),
     ]
     assert [kind.__name__ for kind in kinds if kind.written == "unknown"] == ["OutcomeUnknown"]
 
