@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,7 @@ from readfresh import DbSessionAdapter
 from readfresh.codec import encode_object
 from readfresh.names import SUFFIX
 from readfresh.storage import SessionStorage
+from tests.store.support import PATIENCE_SECONDS, ROOT, Child
 
 TABLES = ("readfresh_messages", "readfresh_snapshots", "readfresh_sessions")
 
@@ -123,3 +127,43 @@ class Untouched:
     def __getattr__(self, name: str) -> Any:
         """Refuse every method."""
         raise AssertionError(f"the storage was asked to {name}")
+
+
+class Worker(Child):
+    """A process that runs a function of `tests.database.children`, and speaks with the test by lines."""
+
+    def __init__(self, role: str, *arguments: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.database.children", role, *map(str, arguments)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def in_threads(*actions: Callable[[], Any]) -> list[Any]:
+    """Run each action in a thread of its own, all at once, and return what they answered, or raised."""
+    barrier = threading.Barrier(len(actions))
+    answers: list[Any] = [None] * len(actions)
+
+    def run(number: int, action: Callable[[], Any]) -> None:
+        barrier.wait(PATIENCE_SECONDS)
+        try:
+            answers[number] = action()
+        except Exception as error:
+            answers[number] = error
+
+    threads = [threading.Thread(target=run, args=each, daemon=True) for each in enumerate(actions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+        assert not thread.is_alive(), "an action did not end"
+    return answers
+
+
+def said(store: Any, session_id: str) -> list[Any]:
+    """Return the contents of a session's messages."""
+    return [message.content for message in store.get_session(session_id).messages]
