@@ -21,6 +21,7 @@ Read the modules in this order.
 - `checks`: one function for each guarantee
 - `report`: what was found
 - `runner`: all checks, one after another
+- `console`: what the command shows on a terminal
 - `pytest`: a test for each guarantee
 """
 

@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from readfresh.conformance.factory import FactoryError, from_name
+from readfresh.conformance.console import progress_bar, table
+from readfresh.conformance.factory import FactoryError
 from readfresh.conformance.guarantees import GUARANTEES
 from readfresh.conformance.runner import check
 
@@ -32,17 +33,21 @@ def main(arguments: list[str] | None = None) -> int:
     for slug in given.only or ():
         if slug not in GUARANTEES:
             parser.error(f"there is no guarantee {slug!r}; there are {', '.join(GUARANTEES)}")
-    sys.path.insert(0, os.getcwd())
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
-        from_name(given.factory)
-        report = check(given.factory, given.only)
-    except (FactoryError, ImportError) as error:
+        with progress_bar() as progress:
+            report = check(given.factory, given.only, progress)
+    except FactoryError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
     if given.json == "-":
         print(report.to_json())
     else:
-        print(report.to_text(mermaid=given.mermaid))
+        if table(report):
+            print("\n".join([*report.evidence(mermaid=given.mermaid), "", report.counts()]))
+        else:
+            print(report.to_text(mermaid=given.mermaid))
         if not given.no_figures:
             print(report.figures())
     if given.json and given.json != "-":

@@ -195,7 +195,7 @@ class Crew:
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
             raise FactoryError(f"the process that imports {name!r} ended: {''.join(last)}")
         if raised := json.loads(answer).get("raised"):
-            raise FactoryError(f"{name!r} cannot be imported in another process: {raised}")
+            raise FactoryError(raised)
 
     def _fork(self, factory: Any, theirs: socket.socket, log: Path) -> None:
         with warnings.catch_warnings():

@@ -72,16 +72,24 @@ class Report:
 
     def to_text(self, *, mermaid: bool = False) -> str:
         """Return the results as lines: a table, then the history of each guarantee that is broken."""
-        width = max(len(slug) for slug in self.results)
+        width = max(map(len, self.results), default=0)
         lines = [self.store, ""]
         lines += [f"{slug:<{width}}  {one.status:<14}  {one.reason}" for slug, one in self.results.items()]
+        return "\n".join([*lines, *self.evidence(mermaid=mermaid), "", self.counts()])
+
+    def counts(self) -> str:
+        """Return how many guarantees have which status."""
+        return ", ".join(f"{len(found)} {status}" for status in _STATUSES if (found := self.with_status(status)))
+
+    def evidence(self, *, mermaid: bool = False) -> list[str]:
+        """Return the history of each guarantee that is broken, as lines."""
+        lines: list[str] = []
         for one in self.results.values():
             if one.history:
                 lines += ["", f"{one.guarantee} is broken:", *(f"  {line}" for line in one.history)]
             if one.mermaid and mermaid:
                 lines += ["", "```mermaid", one.mermaid, "```"]
-        counts = [f"{len(found)} {status}" for status in _STATUSES if (found := self.with_status(status))]
-        return "\n".join([*lines, "", ", ".join(counts)])
+        return lines
 
     def to_json(self) -> str:
         """Return the results as JSON."""

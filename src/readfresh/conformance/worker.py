@@ -24,7 +24,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from readfresh.conformance.factory import from_name
+from readfresh.conformance.factory import FactoryError, from_name
 from readfresh.conformance.points import Points, own_folders
 
 __all__ = ["serve_forks"]
@@ -39,7 +39,8 @@ def main() -> None:
     try:
         factory = from_name(order["factory"])
     except Exception as error:
-        control.sendall(json.dumps({"raised": _last_line(error)}).encode())
+        said = str(error) if isinstance(error, FactoryError) else f"{order['factory']!r}: {_last_line(error)}"
+        control.sendall(json.dumps({"raised": said}).encode())
         return
     control.sendall(b"{}")
     serve_forks(control, factory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from readfresh.conformance.arena import Run
-from readfresh.conformance.checks import content, replacing, trees, waiting, writing
+from readfresh.conformance.checks import content, replacing, trees, turns, waiting, writing
 
 __all__ = ["CHECKS"]
 
@@ -23,4 +23,5 @@ CHECKS: dict[str, Callable[[Run], str]] = {
     "tree-is-sound": trees.tree_is_sound,
     "waiting-is-bounded": waiting.waiting_is_bounded,
     "cache-is-invisible": replacing.cache_is_invisible,
+    "a-turn-is-kept": turns.a_turn_is_kept,
 }

@@ -29,15 +29,15 @@ def tree_is_sound(run: Run) -> str:
         for race in races(arena, "process", (), make, _CHILDREN):
             _all_exist(arena, arena.rivals["process"], "B", race.b, race.history)
             _is_listed(arena, race.session, race.a, race.history)
-        for race in races(arena, "process", (), make, _DELETE):
-            if race.b.done:
-                _is_gone(arena, race.session, race.history)
-        for race in races(arena, "process", (), make, _second_child):
-            _is_listed(arena, race.session, race.a, race.history)
-            _is_listed(arena, race.session, race.b, race.history)
         for session, _, _, history in kills(arena, (), make):
             arena.open(arena.judge)
             _all_exist(arena, arena.judge, "B", _children(arena, arena.judge, "B", session, history), history)
+    for race in races(arena, "process", (), _child, _DELETE):
+        if race.b.done:
+            _is_gone(arena, race.session, race.history)
+    for race in races(arena, "process", (), _child, _second_child):
+        _is_listed(arena, race.session, race.a, race.history)
+        _is_listed(arena, race.session, race.b, race.history)
     return "children and forks, with a reader, a rival, a deletion of the parent and a kill at each step"
 
 

@@ -42,12 +42,13 @@ def no_lost_update(run: Run) -> str:
     """Two changes at once: what remains is what one order of them makes."""
     arena = run.arena()
     for one, two in _pairs(run):
-        # Threads are excluded, or not, in one place for all verbs: they are tried with appends.
-        appends = one.verb == two.verb == "add_message"
-        for rival in ("process", "thread") if appends else ("process",):
-            for before, warm in ((SOME, False), ((), False), (SOME, True)) if appends else ((SOME, False),):
-                for race in races(arena, rival, before, one, two, warm=warm):
-                    _judge_race(arena, race, one, two)
+        for race in races(arena, "process", SOME, one, two):
+            _judge_race(arena, race, one, two)
+    # Threads are excluded, or not, in one place for all verbs; and a session is created, or read before, by all alike.
+    one, two = add("a1"), add("b1")
+    for rival, before, warm in (("thread", SOME, False), ("process", (), False), ("process", SOME, True)):
+        for race in races(arena, rival, before, one, two, warm=warm):
+            _judge_race(arena, race, one, two)
     refused = _stress(arena)
     _impatient(run)
     said = f"; {refused} of {2 * run.appends} appends were refused and counted as not made" if refused else ""
