@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionMessage, Turn, turns_of
 
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 20.0
 
 
@@ -41,7 +43,10 @@ class FiveMethods:
 
 
 def make_store(kind: str, folder: Path) -> Any:
-    """Return a store of this kind; a second one of the same folder holds the same sessions."""
+    """Return a store of this kind; a second one of the same folder holds the same sessions.
+
+    The address of a server stands in the folder's file ``url``.
+    """
     if kind == "five":
         return FiveMethods(folder)
     if kind == "sqlite":
@@ -51,6 +56,15 @@ def make_store(kind: str, folder: Path) -> Any:
         adapter = DbSessionAdapter(f"sqlite:///{folder / 'sessions.db'}")
         adapter.create_schema()
         return adapter
+    if kind == "postgresql":
+        from readfresh import DbSessionAdapter
+
+        adapter = DbSessionAdapter((folder / "url").read_text())
+        adapter.create_schema()
+        return adapter
+    if kind == "redis":
+        example = runpy.run_path(str(ROOT / "examples/redis_store.py"), run_name="redis_store")
+        return example["RedisStore"]((folder / "url").read_text())
     return {"default": DefaultSessionStore, "hierarchical": HierarchicalSessionStore}[kind](folder)
 
 

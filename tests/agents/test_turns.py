@@ -27,6 +27,7 @@ from readfresh import (
 )
 from tests.agents.support import (
     PATIENCE_SECONDS,
+    ROOT,
     Before,
     Given,
     Held,
@@ -39,7 +40,6 @@ from tests.agents.support import (
     told,
     until,
 )
-from tests.agents.worker import ROOT
 
 CALL: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [{"id": "call_1", "type": "function"}]}
 RESULT: dict[str, Any] = {"role": "tool", "content": "21 °C", "tool_call_id": "call_1"}

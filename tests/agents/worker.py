@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 20.0
+from tests.agents.support import PATIENCE_SECONDS, ROOT
 
 
 class TurnWorker:

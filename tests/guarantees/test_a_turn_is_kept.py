@@ -360,4 +360,4 @@ def test_model_is_given_no_half_of_a_tool_call(store: Any) -> None:
         model = Given()
         run(LocalManagedAgent(model, store, SESSION, max_history=limit).execute("Hm?"))
         assert [message["role"] for message in model.calls[0]] == roles
-        store.set_chat_history(SESSION, messages_of(store, SESSION)[:-2])
+        store.set_chat_history(SESSION, [each.to_dict() for each in messages_of(store, SESSION)[:-2]])
