@@ -27,7 +27,7 @@ from readfresh.errors import OutcomeUnknown
 from readfresh.model import SessionData, SessionMessage
 from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
 from readfresh.respond import Respond, Usage, pieces
-from readfresh.values import thaw
+from readfresh.values import EMPTY, thaw
 
 __all__ = ["AnswerStream", "Turn", "TurnKeeper", "turns_of"]
 
@@ -64,8 +64,8 @@ class Turn:
         """
         if self.id is None:
             return "unmarked"
-        said = (message.metadata.get("end") for message in self.messages)
-        return next((ending for ending in said if ending in ENDINGS), "unanswered")
+        end = self._last.get("end")
+        return end if end in ENDINGS else "unanswered"
 
     @property
     def prompt(self) -> str | None:
@@ -80,16 +80,20 @@ class Turn:
     @property
     def usage(self) -> Usage:
         """What it has cost, as the model has told."""
-        total = Usage()
-        for message in self.messages if self.id is not None else ():
-            if isinstance(told := message.metadata.get("usage"), Mapping):
-                total += Usage(told.get("input_tokens", 0), told.get("output_tokens", 0))
-        return total
+        told = self._last.get("usage")
+        if not isinstance(told, Mapping):
+            return Usage()
+        return Usage(told.get("input_tokens", 0), told.get("output_tokens", 0))
 
     @property
     def error(self) -> str | None:
         """What the model raised, when `status` is ``failed``."""
-        return next((message.metadata["error"] for message in self.messages if "error" in message.metadata), None)
+        return self._last.get("error")
+
+    @property
+    def _last(self) -> Mapping[str, Any]:
+        """What stands at its last message; a model may write what it likes to those before it."""
+        return self.messages[-1].metadata if self.id is not None else EMPTY
 
 
 def turns_of(session: SessionData) -> list[Turn]:

@@ -138,18 +138,17 @@ def failed_prompt_taken_back() -> None:
 
 
 def usage_counted_twice() -> None:
-    """Write the usage to the prompt's turn and to a message of its own, as a total that is added up again."""
-    from readfresh import AnswerStream, SessionMessage
+    """Count what a model tells when it tells it, and once more."""
+    from readfresh import Usage, turns
+    from readfresh.respond import pieces
 
-    keep_last = AnswerStream._keep_last
+    async def twice(respond: Any, messages: Any) -> Any:
+        async for piece in pieces(respond, messages):
+            yield piece
+            if isinstance(piece, Usage):
+                yield piece
 
-    def keep(self: Any, ending: Any, error: Any) -> None:
-        if self._usage is not None:
-            metadata = {"turn": self._turn, "usage": self._usage.to_dict()}
-            self._keeper.add(self._session_id, SessionMessage("assistant", "", metadata=metadata))
-        keep_last(self, ending, error)
-
-    put(AnswerStream, _keep_last=keep)
+    put(turns, pieces=twice)
 
 
 def turns_not_marked() -> None:
@@ -264,7 +263,9 @@ FAULTS: dict[str, Fault] = {
         dropped_stream_not_kept, TURN, "what a consumer leaves is kept only when it closes the stream"
     ),
     "failed-prompt-taken-back": Fault(failed_prompt_taken_back, TURN, "a turn whose model fails leaves no trace"),
-    "usage-counted-twice": Fault(usage_counted_twice, TURN, "the usage of a turn is written to two messages"),
+    "usage-counted-twice": Fault(
+        usage_counted_twice, TURN, "the usage of a turn is counted when it is told, and once more"
+    ),
     "turns-not-marked": Fault(turns_not_marked, TURN, "nothing tells which answer belongs to which prompt"),
     "append-given-up": Fault(append_given_up, TURN, "a write is left alone when its task is cancelled"),
     "append-made-again": Fault(append_made_again, TURN, "a write is made again when its task is cancelled"),
