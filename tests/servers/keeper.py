@@ -3,12 +3,14 @@
 1. It is started by the test process, in a session of its own, so that Ctrl+C and a closed terminal do not reach it.
 2. It takes orders as lines of JSON on its standard input. The end of that input is the death of the test process:
    the server is killed, the folder removed.
-3. The server's output is a pipe that all of the server's processes hold. Its end is the death of the last of them.
+3. The server's output is a pipe that all of the server's processes hold: its end is the end of the last of them.
+4. On Linux it takes in the children of a server that died before them, and waits for them too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import pwd
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 LOG_LINES_KEPT = 200
+PR_SET_CHILD_SUBREAPER = 36  # of Linux' <sys/prctl.h>
 
 
 class Refused(Exception):
@@ -160,6 +163,9 @@ class Keeper:
         assert self.server
         assert self.server.stdout
         code = self.server.wait()
+        with contextlib.suppress(ChildProcessError):
+            while True:  # they have closed the pipe, and are about to end
+                os.waitpid(-1, 0)
         self.server.stdout.close()
         self.server = None
         return code
@@ -214,9 +220,16 @@ def _parents() -> dict[int, int]:
     return parents
 
 
+def take_in_orphans() -> None:
+    """Become the parent of what stems from this process and has lost its own, where the system knows that."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def main() -> None:
     """Keep one server until the test process is gone."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    take_in_orphans()
     keeper = Keeper(sys.argv[1])
     try:
         keeper.serve()
