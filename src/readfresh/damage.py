@@ -15,7 +15,15 @@ from typing import Any, Literal
 
 from readfresh.chat import ChatStore
 from readfresh.codec import Moved, NotASession, TooNew, decode
-from readfresh.errors import SessionExists, SessionMismatch, SessionMoved, SessionNotFound, SessionTooNew
+from readfresh.errors import (
+    ReadFailed,
+    SessionDamaged,
+    SessionExists,
+    SessionMismatch,
+    SessionMoved,
+    SessionNotFound,
+    SessionTooNew,
+)
 from readfresh.model import SessionData, SessionMessage, seconds_of
 from readfresh.names import check_id, is_id
 
@@ -113,8 +121,9 @@ def rescue(store: ChatStore[Any], session_id: str, new_session_id: str | None = 
 def verify(store: ChatStore[Any]) -> tuple[Finding, ...]:
     """Return what is wrong in the store's directory, in order of session id; empty when nothing is.
 
-    Takes no locks and changes nothing. While workers create children, a child may show as unlisted for the moment
-    between its two writes: look again before you act.
+    Looks at every message of every session. Takes no locks and changes nothing.
+    While workers create children, a child may show as unlisted for the moment between its two writes: look again
+    before you act.
 
     Raises:
         ReadFailed: the system refused to list the directory.
@@ -127,6 +136,13 @@ def verify(store: ChatStore[Any]) -> tuple[Finding, ...]:
         if entry.error is not None and entry.status != "ok":
             findings.append(Finding(entry.session_id, entry.status, str(entry.error)))
         elif entry.session is not None:
+            if not entry.whole:
+                try:
+                    store._storage.read(entry.session_id)
+                except (SessionDamaged, ReadFailed) as error:
+                    kind: Literal["damaged", "unreadable"]
+                    kind = "damaged" if isinstance(error, SessionDamaged) else "unreadable"
+                    findings.append(Finding(entry.session_id, kind, str(error)))
             data = entry.session.to_dict()
             listed = data.get("children_ids")  # to a plain store a field like any other, of any type
             children[entry.session_id] = set(listed) if isinstance(listed, list) else set()

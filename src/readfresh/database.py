@@ -409,15 +409,18 @@ class SessionRows(Generic[S]):
         self.database = database
         self.session_type = session_type
 
-    def read(self, session_id: str) -> S | None:
-        """Return the session as it is now; None when it does not exist.
+    def read(self, session_id: str, *, sees_messages: bool = True) -> S | None:
+        """Return the session as it is now, with `sees_messages` False without messages and snapshots.
+
+        None when it does not exist.
 
         Raises:
             StoreMisused, SchemaMismatch, LockTimeout, SessionDamaged, SessionTooNew, SessionMismatch, ReadFailed:
                 nothing was written.
         """
         self._refuse_inside_change(session_id)
-        rows = self.database.look(_whole(_name(session_id)), session_id, self.path(session_id))
+        query = _whole if sees_messages else _fields_alone
+        rows = self.database.look(query(_name(session_id)), session_id, self.path(session_id))
         return self._session(rows, session_id)
 
     def update(
@@ -515,7 +518,7 @@ class SessionRows(Generic[S]):
     def scan(self) -> Iterator[Entry[S]]:
         """Yield an entry for each session as all of them stood at one instant, without messages and snapshots.
 
-        A message that cannot be read does not show here, but when the session is read.
+        A message that cannot be read does not show here, but when the session is read, and in `verify`.
 
         Raises:
             StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
@@ -607,14 +610,14 @@ class SessionRows(Generic[S]):
         except SessionStoreError as error:
             return Entry(name, session_id, status_of(error), None, None, error)
         if _name(session.session_id) == name:
-            return Entry(name, session.session_id, "ok", session, count, None)
+            return Entry(name, session.session_id, "ok", session, count, None, whole=False)
         mismatch = SessionMismatch(
             f"the row {name!r} holds the session {session.session_id!r}, whose place is another",
             session_id=session.session_id,
             path=path,
             next_step="Import it under an id of your choice.",
         )
-        return Entry(name, session.session_id, "foreign", session, count, mismatch)
+        return Entry(name, session.session_id, "foreign", session, count, mismatch, whole=False)
 
     def _refuse_inside_change(self, session_id: str | None) -> None:
         refuse_inside_change(session_id, lambda: self.path(session_id or ""))

@@ -85,7 +85,12 @@ class SessionFiles(Generic[S]):
         self.max_file_bytes = max_file_bytes
         self.disk = disk or system_disk()
 
-    def read(self, session_id: str) -> S | None:
+    def read(
+        self,
+        session_id: str,
+        *,
+        sees_messages: bool = True,  # noqa: ARG002 - a file is read whole
+    ) -> S | None:
         """Return the session as it is now; None when it does not exist.
 
         A session that does not exist is told so without a lock, and nothing is created.

@@ -84,7 +84,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             return self._create(session).session_id
         if session.parent_id == session.session_id:
             raise ValueError(f"parent_id must not be the session's own id, {parent_id!r}")
-        return self._create_under(self._existing(session.parent_id), session)
+        return self._create_under(self._existing(session.parent_id, sees_messages=False), session)
 
     def fork_session(self, session_id: str, from_message_index: int | None = None, title: str | None = None) -> str:
         """Create a child that begins with the messages of a session, and return its id.
@@ -388,8 +388,8 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
     def _new(self, session_id: str | None, name: str) -> str:
         return check_id(self._new_id() if session_id is None else session_id, name)
 
-    def _existing(self, session_id: str) -> ExtendedSessionData:
-        session = self._read(session_id)
+    def _existing(self, session_id: str, *, sees_messages: bool = True) -> ExtendedSessionData:
+        session = self._read(session_id, sees_messages=sees_messages)
         if session is None:
             self._refuse(SessionNotFound("it does not exist", session_id=session_id))
         return session

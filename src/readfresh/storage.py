@@ -44,9 +44,9 @@ class Entry(Generic[S]):
         status: ``ok``; ``damaged``; ``moved``; ``too-new``; ``unreadable``, when the system refuses to read it;
             or ``foreign``, when name and id do not belong together.
         session: what is known about it, None when that cannot be read.
-            A database leaves its messages and snapshots out.
         message_count: how many messages it has; None when that cannot be read.
         error: why it cannot be read, or does not belong here; None when it is ok.
+        whole: whether its messages and snapshots have been looked at; a database leaves them out.
     """
 
     file: str
@@ -55,13 +55,17 @@ class Entry(Generic[S]):
     session: S | None
     message_count: int | None
     error: SessionStoreError | None
+    whole: bool = True
 
 
 class SessionStorage(Protocol[S]):
     """What a store needs of the place where sessions are kept."""
 
-    def read(self, session_id: str) -> S | None:
-        """Return the session as it is now; None when it does not exist."""
+    def read(self, session_id: str, *, sees_messages: bool = True) -> S | None:
+        """Return the session as it is now; None when it does not exist.
+
+        With `sees_messages` False the storage may leave out its messages and snapshots.
+        """
 
     def update(
         self,

@@ -139,9 +139,9 @@ class SessionStore(Generic[S]):
         if session_id is not None:
             check_id(session_id)
 
-    def _read(self, session_id: str) -> S | None:
+    def _read(self, session_id: str, *, sees_messages: bool = True) -> S | None:
         with self._reporting():
-            return self._storage.read(session_id)
+            return self._storage.read(session_id, sees_messages=sees_messages)
 
     def _update(
         self,

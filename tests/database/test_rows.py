@@ -83,6 +83,7 @@ def test_the_cost_of_a_small_change_does_not_grow(url: str) -> None:
             "set_agent_info": lambda: store.set_agent_info("trip", agent_name="Ann"),  # noqa: B023
             "set_title": lambda: store.set_title("trip", "Porto"),  # noqa: B023
             "share_session": lambda: store.share_session("trip"),  # noqa: B023
+            "create_session": lambda: store.create_session(f"child-{count}", parent_id="trip"),  # noqa: B023
         }
         for name, change in changes.items():
             with watching(store) as seen:
@@ -90,11 +91,15 @@ def test_the_cost_of_a_small_change_does_not_grow(url: str) -> None:
             written = tuple(sorted(seen.written.items()))
             costs.setdefault(name, set()).add((tuple(seen.statements), seen.read, written))
         assert len(store.get_session("trip").messages) == count + 1
-        store.delete_session("trip")
+        for name in ("trip", f"child-{count}"):
+            store.delete_session(name)
     assert {name: len(each) for name, each in costs.items()} == dict.fromkeys(costs, 1)
     (added,) = costs.pop("add_message")
     # The version of the tables, the row that is locked, its fields: no message is among them.
     assert added[1:] == (3, (("INSERT messages", 1), ("UPDATE sessions", 1)))
+    (child,) = costs.pop("create_session")
+    # The parent, then its row again to enter the child in it; the child is a row that was not there.
+    assert child[1:] == (7, (("INSERT sessions", 1), ("UPDATE sessions", 2)))
     for ((_, read, written),) in costs.values():
         assert (read, written) == (3, (("UPDATE sessions", 1),))
 
