@@ -268,9 +268,8 @@ def test_a_test_may_make_what_a_block_shows(pytester: pytest.Pytester) -> None:
             a --> old
         '''
         """
-    tests = TESTS + (
-        "def test_made(pageproof):\n    pageproof.shows(pageproof.census.blocks[0], 'flowchart LR\\n    a --> new\\n')\n"
-    )
+    made = "pageproof.shows(pageproof.census.blocks[0], 'flowchart LR\\n    a --> new\\n')"
+    tests = f"{TESTS}def test_made(pageproof):\n    {made}\n"
     status, said = run(pytester, page, tests=tests)
     assert status == 1
     assert "docs/index.md:3: the page says otherwise than the run" in said
