@@ -188,7 +188,7 @@ class DeadHolder(GoodStore):
             except FileExistsError:
                 if time.monotonic() > until:
                     raise TimeoutError(f"{session_id!r} was locked for 0.5 s") from None
-                threading.Event().wait(0.005)
+                threading.Event().wait(0.05)
         try:
             yield
         finally:
@@ -312,3 +312,22 @@ class CacheThatShows(GoodTree):
 
     def invalidate_cache(self, session_id: str | None = None) -> None:  # noqa: ARG002
         self._cache.clear()
+
+
+class WritesFromCache(GoodStore):
+    """What is changed is what was read once, and not what is in the file."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place)
+        self._cache: dict[str, Session] = {}
+
+    def load(self, session_id: str) -> Session:
+        return self._cache.setdefault(session_id, super().load(session_id))
+
+    def save(self, session_id: str, session: Session) -> None:
+        self._cache[session_id] = session
+        super().save(session_id, session)
+
+    def delete_session(self, session_id: str) -> bool:
+        self._cache.pop(session_id, None)
+        return super().delete_session(session_id)

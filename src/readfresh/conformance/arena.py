@@ -20,7 +20,7 @@ __all__ = ["RIVALS", "Arena", "Broken", "NotApplicable", "Race", "Run", "kills",
 # How long a call may take before the kit says that it waits for ever. The longest default that we met is 10 s.
 PATIENCE_SECONDS = 15.0
 # A rival that is not through by then is blocked by the worker that is stopped.
-BLOCKED_SECONDS = 0.4
+BLOCKED_SECONDS = 0.3
 # A rival that has not come back from a call that may wait, such as the acquisition of a lock, is blocked by then.
 WAITING_SECONDS = 0.02
 POINTS = 100

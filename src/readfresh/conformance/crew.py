@@ -171,11 +171,11 @@ class Crew:
             raise FactoryError("the conformance kit forks its workers, and this system cannot fork")
         self._control, theirs = socket.socketpair()
         name = factory if isinstance(factory, str) else name_of(factory)
-        if name is None:
-            self._fork(factory, theirs, log)
-        else:
-            self._start(name, theirs, log)
-        theirs.close()
+        with theirs:
+            if name is None:
+                self._fork(factory, theirs, log)
+            else:
+                self._start(name, theirs, log)
 
     def _start(self, name: str, theirs: socket.socket, log: Path) -> None:
         with log.open("wb") as printed:
@@ -187,15 +187,17 @@ class Crew:
                 stderr=printed,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
             )
-        theirs.close()
+        theirs.close()  # so that the end of that process is the end of the socket
         self._control.sendall(json.dumps({"factory": name}).encode())
         self._control.settimeout(IMPORT_SECONDS)
         answer = self._control.recv(1 << 16)
+        if not answer or "raised" in (told := json.loads(answer)):
+            self.end()
         if not answer:
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
             raise FactoryError(f"the process that imports {name!r} ended: {''.join(last)}")
-        if raised := json.loads(answer).get("raised"):
-            raise FactoryError(raised)
+        if "raised" in told:
+            raise FactoryError(told["raised"])
 
     def _fork(self, factory: Any, theirs: socket.socket, log: Path) -> None:
         with warnings.catch_warnings():

@@ -8,7 +8,7 @@ from typing import Any
 
 from readfresh.conformance.arena import READ, Arena, Broken, NotApplicable, Run, field_of, setting_of
 from readfresh.conformance.capabilities import CanGrowTrees, CanHoldMetadata, CanReplace, CanTakeSnapshots, has, needs
-from readfresh.conformance.crew import WorkerFailed
+from readfresh.conformance.crew import Lane, WorkerFailed
 from readfresh.conformance.history import History
 from readfresh.conformance.operations import Operation, State, add, clear, contents, delete, replace_all, set_field
 
@@ -185,14 +185,20 @@ def _texts(arena: Arena) -> None:
             given.append({"role": role, "content": text})
         arena.run.schedules += 1
         history = History("Worker A has one store object")
-        found = arena.must(arena.a, "get_chat_history", session)
-        shown = [{name: one.get(name) for name in ("role", "content")} for one in found if isinstance(one, dict)]
-        if shown != given:
+        arena.open(arena.judge)
+        shown = _roles_and_contents(arena, arena.judge, session)
+        # What one store object sees and another one does not is not altered: that is for read-fresh.
+        if given not in (shown, _roles_and_contents(arena, arena.a, session)):
             history.calls("A", f"add_message({role}, {text[:20]!r}) after {len(given) - 1} others")
             history.answers("A", True)
             history.calls("A", "get_chat_history()")
             history.answers("A", f"{len(shown)} messages, the last {str(shown[-1:])[:40]}")
             raise Broken(f"expected {len(given)} messages, the last {str(given[-1:])[:40]}", history)
+
+
+def _roles_and_contents(arena: Arena, lane: Lane, session: str) -> list[dict[str, Any]]:
+    found = arena.must(lane, "get_chat_history", session)
+    return [{name: one.get(name) for name in ("role", "content")} for one in found if isinstance(one, dict)]
 
 
 def _neighbours(arena: Arena, operations: list[Operation]) -> None:
@@ -224,7 +230,7 @@ def _fields_beside(arena: Arena, operations: list[Operation]) -> None:
         history = History("Worker A has one store object")
         _furnish(arena, session, history)
         before = _shown_beside(arena, session)
-        messages = arena.look(arena.a, session)
+        messages = arena.truth(session)
         history.calls("A", str(operation))
         history.answers("A", arena.apply(arena.a, session, operation))
         after = _shown_beside(arena, session)
@@ -232,9 +238,9 @@ def _fields_beside(arena: Arena, operations: list[Operation]) -> None:
         lost = sorted(name for name in before if after.get(name) != before[name])
         if lost:
             history.calls("A", "get_session()")
-            history.answers("A", f"{lost[0]} is {after.get(lost[0])!r}")
-            raise Broken(f"{lost[0]} was {str(before[lost[0]])[:30]!r}, and nobody had named it", history)
-        found = arena.look(arena.a, session)
+            history.answers("A", f"{lost[0]}: {_told(after.get(lost[0]))}; before, {_told(before[lost[0]])}")
+            raise Broken(f"{lost[0]} has changed, and no call had named it", history)
+        found = arena.truth(session)
         if isinstance(messages, State) and found != State(operation.after(messages).messages):
             history.calls("A", "get_chat_history()")
             history.answers("A", found)
@@ -265,7 +271,8 @@ def _furnish(arena: Arena, session: str, history: History) -> None:
 
 def _shown_beside(arena: Arena, session: str) -> dict[str, Any]:
     """Return what `get_session` shows, without what each change changes."""
-    got = arena.must(arena.a, "get_session", session)
+    arena.open(arena.judge)
+    got = arena.must(arena.judge, "get_session", session)
     shown = {name: value for name, value in got.items() if not name.startswith("_")} if isinstance(got, dict) else {}
     for name in ("messages", "updated_at", "mood", "chat_history"):
         shown.pop(name, None)
@@ -273,8 +280,13 @@ def _shown_beside(arena: Arena, session: str) -> dict[str, Any]:
     if isinstance(metadata, dict):
         shown |= {f"metadata {name}": value for name, value in metadata.items() if name != "mood"}
     if has(arena.run, CanGrowTrees):
-        shown["children"] = arena.must(arena.a, "get_children", session)
+        shown["children"] = arena.must(arena.judge, "get_children", session)
     return shown
+
+
+def _told(value: Any) -> str:
+    # The ids in it are others each time, and a report is not.
+    return f"{len(value)} entries" if isinstance(value, list | dict) else "nothing" if value is None else "a value"
 
 
 def _unknown_fields(run: Run) -> str:

@@ -135,7 +135,7 @@ def _revert(arena: Arena, session: str, snapshot: str, state: State, history: Hi
     ended = arena.call(arena.a, "revert_to_snapshot", session, snapshot)
     history.calls("A", "revert_to_snapshot()")
     history.answers("A", ended)
-    found = arena.look(arena.rivals["process"], session)
+    found = arena.truth(session)
     history.calls("B", "get_chat_history()")
     history.answers("B", found)
     arena.run.schedules += 1

@@ -27,21 +27,20 @@ def chat(store: Any, stop: Callable[[str], None], user: str, text: str, ending: 
         if ending == "fails":
             raise RuntimeError("the model has failed")
         if ending == "is cancelled":
-            task.cancel()
+            running[0].cancel()
             await asyncio.Event().wait()
         yield "."
 
     async def turn() -> str:
-        nonlocal task
-        task = asyncio.create_task(manager.chat(model, user, text))
+        running.append(asyncio.create_task(manager.chat(model, user, text)))
         try:
-            return await task
+            return await running[0]
         except asyncio.CancelledError:
             return "cancelled"
         except RuntimeError as error:
             return str(error)
 
-    task: asyncio.Task[str]
+    running: list[asyncio.Task[str]] = []
     return asyncio.run(turn())
 
 

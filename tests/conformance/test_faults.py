@@ -1,0 +1,78 @@
+"""For each classic fault, a small broken store: the kit names the guarantees that it breaks, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from readfresh.conformance import GUARANTEES, check
+from tests.conformance import broken
+from tests.conformance.base import GoodStore
+from tests.conformance.diagrams import draw
+
+# A store of five methods is checked for all guarantees.
+FAULTS: dict[type[GoodStore], set[str]] = {
+    broken.Unlocked: {"no-lost-update"},
+    broken.LockedTwice: {"no-lost-update"},
+    broken.LockedAmongThreads: {"no-lost-update"},
+    broken.LockGivenUp: {"no-lost-update", "waiting-is-bounded"},
+    broken.StaleCache: {"read-fresh"},
+    broken.CacheByTime: {"read-fresh"},
+    # What others add is neither seen nor kept, that of another worker's turn too.
+    broken.WritesFromCache: {"no-lost-update", "read-fresh", "a-turn-is-kept"},
+    broken.InPlace: {"all-or-nothing"},
+    broken.ReadersWait: {"all-or-nothing"},
+    # What is in one process's memory is nowhere else.
+    broken.Buffered: {"no-lost-update", "read-fresh", "all-or-nothing", "durable", "a-turn-is-kept"},
+    broken.FieldsWiped: {"nothing-else-changes"},
+    broken.SilentReset: {"damage-is-kept"},
+    broken.DamageMovedAway: {"damage-is-kept"},
+    broken.NamelessError: {"damage-is-kept"},
+    broken.TwoIdsOneFile: {"ids-are-apart"},
+    broken.IdIsAPath: {"ids-are-apart"},
+    broken.DeadHolder: {"waiting-is-bounded"},
+    broken.WaitsForEver: {"waiting-is-bounded"},
+}
+# What holds no message yet cannot be damaged.
+NOT_APPLICABLE: dict[type[GoodStore], set[str]] = {broken.Buffered: {"damage-is-kept"}}
+# A store that is ours but for one verb is checked for what that verb has to do with.
+FAULTS_OF_TREES = {
+    broken.NoneSkipped: {"none-is-a-value"},
+    # The snapshots are among what is gone.
+    broken.BaseClassWrites: {"nothing-else-changes", "snapshot-is-exact"},
+    broken.ReplacedInTwoSteps: {"replace-is-one-step"},
+    broken.TimestampsDropped: {"replace-is-one-step"},
+    broken.SnapshotByIndex: {"snapshot-is-exact"},
+    broken.ChildListedFirst: {"tree-is-sound"},
+    broken.ParentBroughtBack: {"tree-is-sound"},
+    broken.CacheThatShows: {"read-fresh", "cache-is-invisible"},
+}
+FIVE = {
+    *("no-lost-update", "read-fresh", "all-or-nothing", "durable", "nothing-else-changes", "damage-is-kept"),
+    *("ids-are-apart", "waiting-is-bounded", "a-turn-is-kept"),
+}
+SLOW = {"no-lost-update", "all-or-nothing", "tree-is-sound"}
+
+
+@pytest.mark.parametrize(("store", "breaks"), FAULTS.items(), ids=[store.__name__ for store in FAULTS])
+def test_a_fault_is_found_under_its_name(store: type[GoodStore], breaks: set[str]) -> None:
+    """The guarantees that a fault breaks are broken, with a history and a diagram; the others are kept."""
+    report = check(store, patience=2.0, appends=20)
+    assert set(report.with_status("broken")) == breaks, report.to_text()
+    assert set(report.with_status("kept")) == FIVE - breaks - NOT_APPLICABLE.get(store, set()), report.to_text()
+    assert report.exit_status == 1
+    for slug in breaks:
+        assert report.results[slug].history[-1] == f"So: {report.results[slug].reason}"
+        draw(report.results[slug].mermaid)
+
+
+@pytest.mark.parametrize(
+    ("store", "breaks"), FAULTS_OF_TREES.items(), ids=[store.__name__ for store in FAULTS_OF_TREES]
+)
+def test_a_fault_of_a_tree_is_found_under_its_name(store: type[broken.GoodTree], breaks: set[str]) -> None:
+    """The same, of the verbs beyond the five."""
+    asked = [slug for slug in GUARANTEES if slug not in SLOW or slug in breaks]
+    report = check(store, asked, patience=2.0, appends=20)
+    assert set(report.with_status("broken")) == breaks, report.to_text()
+    assert set(report.with_status("kept")) == {*asked} - breaks, report.to_text()
+    for slug in breaks:
+        draw(report.results[slug].mermaid)

@@ -1,0 +1,104 @@
+"""The kit finds nothing in a good store, and says what it has tried and what it could not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from readfresh import DefaultSessionStore
+from readfresh.conformance import GUARANTEES, FactoryError, check
+from tests.conformance import factories
+from tests.conformance.base import GoodStore
+
+
+def test_readfresh_keeps_what_its_default_store_can_break() -> None:
+    """Of `DefaultSessionStore` all is kept but what only a tree can break."""
+    report = check(factories.default)
+    assert report.with_status("not applicable") == ["snapshot-is-exact", "tree-is-sound"], report.to_text()
+    assert len(report.with_status("kept")) == 12, report.to_text()
+    assert report.exit_status == 0
+
+
+def test_readfresh_keeps_all_with_its_hierarchical_store() -> None:
+    """Of `HierarchicalSessionStore` all fourteen guarantees are kept, and each check has tried something."""
+    report = check("tests.conformance.factories:tree")
+    assert report.with_status("kept") == list(GUARANTEES), report.to_text()
+    assert all(one.schedules + one.kills > 0 for one in report.results.values())
+    assert report.store == "HierarchicalSessionStore"
+    assert report.processes > 100
+
+
+def test_five_methods_are_enough() -> None:
+    """A store of five methods is checked for nine guarantees; the others say which methods they are about."""
+    report = check(GoodStore, patience=3.0)
+    assert report.with_status("broken") == report.with_status("could not run") == [], report.to_text()
+    assert len(report.with_status("kept")) == 9
+    reason = report.results["none-is-a-value"].reason
+    assert reason == "the store has no `update_session_metadata`, no `get_session`"
+
+
+def test_a_factory_without_a_name_is_handed_over_by_a_fork() -> None:
+    """A lambda cannot be imported elsewhere, and makes stores there all the same."""
+    report = check(lambda place: DefaultSessionStore(place), ["ids-are-apart", "durable"])
+    assert len(report.with_status("kept")) == 2
+
+
+def test_what_the_factory_can_do_is_used() -> None:
+    """`damage` damages what the kit does not find; `describe` is in the report; `close` is called."""
+    report = check("tests.conformance.factories:scrambled", ["damage-is-kept", "nothing-else-changes"])
+    assert report.results["damage-is-kept"].status == "kept"
+    assert "as the factory damages it" in report.results["damage-is-kept"].reason
+    assert "finds no JSON file" in report.results["nothing-else-changes"].reason
+    assert report.description == {"version": "1.0", "configuration": "scrambled"}
+
+
+def test_a_store_that_fails_could_not_be_checked() -> None:
+    """A store that raises with nothing in its way is never kept; the report says what it raised, and goes on."""
+    report = check(factories.RefusesToAdd, ["no-lost-update", "durable", "none-is-a-value"])
+    assert report.with_status("could not run") == ["no-lost-update", "durable"]
+    assert "PermissionError: nobody may add" in report.results["no-lost-update"].reason
+    assert report.with_status("not applicable") == ["none-is-a-value"]
+    assert report.exit_status == 2
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("no_colon", "write it as pkg.module:factory"),
+        ("no_such_module:factory", "cannot be imported: No module named 'no_such_module'"),
+        ("tests.conformance.factories:nothing", "has no 'nothing'"),
+        ("nowhere.py:factory", "there is no file 'nowhere.py'"),
+        (factories.raises, "the factory makes no store: OSError: the server is away"),
+        (factories.not_a_store, "the factory makes a dict, which has no add_message"),
+    ],
+    ids=["no name", "no module", "no such name", "no file", "raises", "no store"],
+)
+def test_a_factory_that_makes_no_store_is_refused(factory: str, said: str) -> None:
+    """A factory that cannot be had, or makes no session store, raises an error that says what to write instead."""
+    with pytest.raises(FactoryError, match=said.replace("(", r"\(")):
+        check(factory)
+
+
+def test_there_is_no_other_guarantee() -> None:
+    """A slug that is none raises `ValueError`, which names those that there are."""
+    with pytest.raises(ValueError, match="guarantees names 'no-lost-updates'; there are no-lost-update, read-fresh"):
+        check(GoodStore, ["no-lost-updates"])
+
+
+def test_the_sentences_are_those_of_the_pages() -> None:
+    """The kit's sentence of each guarantee is the one that its page quotes."""
+    pages = Path(__file__).parents[2] / "docs" / "guarantees"
+    for slug, sentence in GUARANTEES.items():
+        assert f"> {sentence}\n" in (pages / f"{slug}.md").read_text(encoding="utf-8"), slug
+
+
+def test_a_report_is_json_too() -> None:
+    """`to_json` has what the text has, and the figures."""
+    report = check(GoodStore, ["durable"])
+    read = json.loads(report.to_json())
+    assert read["store"] == "GoodStore"
+    assert [(one["guarantee"], one["status"], one["kills"]) for one in read["results"]] == [("durable", "kept", 4)]
+    assert report.figures().startswith("0 schedules, ")
+    assert report.to_text().splitlines()[2].startswith("durable  kept            a kill right after the return")
