@@ -337,7 +337,10 @@ async def to_the_end(function: Callable[..., T], *args: Any) -> T:
         Exception: whatever `function` raises; in a cancelled task it is logged, and a note of the cancellation.
     """
     call = functools.partial(copy_context().run, function, *args)
-    running = asyncio.get_running_loop().run_in_executor(None, call)
+    try:
+        running = asyncio.get_running_loop().run_in_executor(None, call)
+    except RuntimeError:  # the loop is ending and starts no more threads; what is to be kept is kept all the same
+        return call()
     cancelled: asyncio.CancelledError | None = None
     while not running.done():
         try:

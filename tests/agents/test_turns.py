@@ -609,6 +609,19 @@ def test_slow_lock_stops_no_loop(files: DefaultSessionStore) -> None:
     assert kept(files, "bot_ada") == [("answered", "Hi", "answer 1")]
 
 
+def test_loop_that_ends_keeps_what_there_is(store: Any) -> None:
+    """A turn that ends when its event loop starts no more threads is kept all the same."""
+
+    async def main() -> None:
+        stream = LocalManagedAgent(counting, store, "trip").stream("Count")
+        await anext(stream)
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await stream.aclose()
+
+    run(main())
+    assert kept(store, "trip") == [("stopped", "Count", "one ")]
+
+
 def test_long_or_odd_error_is_kept_as_text(files: DefaultSessionStore) -> None:
     """The error of a model is kept as text that a file can hold, 500 characters at most."""
 
