@@ -235,6 +235,28 @@ def test_a_commit_that_nobody_answered_is_unknown(postgresql: str, cut: Any, ver
         store.close()
 
 
+@pytest.mark.parametrize("verb", ["add", "delete"])
+def test_a_commit_that_fails_is_unknown_and_not_tried_again(
+    url: str, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that was made, and of which the driver says that it failed, is made once."""
+    store = adapter(url)
+    store.add_user_message("trip", "a")
+    dialect = store._database.dialect.writers.dialect
+    commits = []
+
+    def fails(connection: Any) -> None:
+        connection.commit()
+        commits.append(1)
+        raise dialect.loaded_dbapi.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(dialect, "do_commit", fails)
+    with pytest.raises(OutcomeUnknown, match="disk I/O error"):
+        store.delete_session("trip") if verb == "delete" else store.add_user_message("trip", "b")
+    assert commits == [1]
+    assert said(store, "trip") == ([] if verb == "delete" else ["a", "b"])
+
+
 def test_a_dead_peer_is_noticed(postgresql: str) -> None:
     """A connection over TCP gives up a server whose machine is gone: the system is told when."""
     with Proxy(postgresql) as proxy:
@@ -533,7 +555,7 @@ def test_a_file_that_is_put_in_place_of_another_is_the_one_that_is_used(tmp_path
     assert said(adapter(url), "trip") == ["old", "more"]
 
 
-def test_power_is_what_sqlite_and_postgresql_flush_for(url: str, postgresql: str) -> None:
+def test_power_is_what_the_database_flushes_for(url: str) -> None:
     """`power` asks both for a flush with each commit, `process` for none."""
     for durability, pragma, setting in (("power", 2, "on"), ("process", 1, "off")):
         store = DbSessionAdapter(url, durability=durability)  # type: ignore[arg-type]
@@ -543,6 +565,10 @@ def test_power_is_what_sqlite_and_postgresql_flush_for(url: str, postgresql: str
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
             else:
                 assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == setting
+
+
+def test_what_an_administrator_has_made_stronger_stays(postgresql: str) -> None:
+    """A server that waits for its replicas goes on doing so."""
     stronger = sa.make_url(postgresql)
     stronger = stronger.update_query_dict({"options": f"{stronger.query['options']} -csynchronous_commit=remote_apply"})
     for durability in ("power", "process"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from readfresh import DbSessionAdapter, HierarchicalSessionStore, LockTimeout, SessionExists
+from readfresh import DbSessionAdapter, HierarchicalSessionStore, LockTimeout, SessionExists, SessionMessage
 from tests.database.support import Worker, in_threads, rows_at, rows_of, said
 from tests.store.support import PATIENCE_SECONDS, held, scaled
 
@@ -87,6 +89,28 @@ def test_a_reader_sees_before_or_after_and_waits_for_nobody(url: str) -> None:
         assert reader.session_exists("trip")
         let_go()
         assert reader.get_session("trip").metadata == {"held": True}
+
+
+def test_a_read_is_of_one_instant(url: str) -> None:
+    """Between any two statements of a read somebody changes everything: what is read belongs together."""
+    writer, reader = adapter(url), adapter(url)
+    turns = itertools.count(1)
+
+    def change(*_: object) -> None:
+        turn = next(turns)
+        messages = (SessionMessage("user", "x"),) * turn
+        writer.update("trip", lambda session: dataclasses.replace(session, messages=messages, metadata={"n": turn}))
+
+    change()
+    engine = reader._database.dialect.readers
+    sa.event.listen(engine, "before_cursor_execute", change)
+    try:
+        for _ in range(3):
+            session = reader.get_session("trip")
+            assert session.metadata == {"n": len(session.messages)}
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", change)
+    assert next(turns) > 4
 
 
 def test_no_reader_sees_half_a_replacement(url: str) -> None:
