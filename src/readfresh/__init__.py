@@ -23,6 +23,7 @@ Read the source in this order; a module imports only what stands above it.
 - `turns`: what a user says and what answers it, kept by appends
 - `bots`: a history for each user of a bot
 - `agents`: an agent whose turns and state outlive its process
+- `conformance`: every guarantee as a check that runs over any store
 """
 
 from typing import TYPE_CHECKING

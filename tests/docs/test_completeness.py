@@ -186,7 +186,7 @@ def _source_names() -> tuple[set[str], set[str]]:
     defined: set[str] = set()
     used: set[str] = set()
     used |= MODULES
-    for file in (ROOT / "src/readfresh").glob("*.py"):
+    for file in (ROOT / "src/readfresh").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 defined.add(node.name)

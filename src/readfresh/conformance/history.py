@@ -33,7 +33,7 @@ class History:
         self._steps.append((who, "answers", _short(str(what))))
 
     def does(self, who: str, what: str) -> None:
-        """Something happens to a worker, or to the store (``S``)."""
+        """Something happens to a worker, said without it; or to the store (``S``), said as a sentence."""
         self._steps.append((who, "does", what))
 
     def lines(self) -> list[str]:
@@ -41,7 +41,7 @@ class History:
         said = [f"{self.setting}."] if self.setting else []
         for number, (who, kind, what) in enumerate(self._steps, 1):
             verb = {"calls": " calls ", "answers": " gets ", "does": " "}[kind]
-            said.append(f"{number}. {_SHOWN[who]}{verb}{what}")
+            said.append(f"{number}. {what}" if who == "S" else f"{number}. {_SHOWN[who]}{verb}{what}")
         return [*said, f"So: {self.verdict}"] if self.verdict else said
 
     def mermaid(self) -> str:

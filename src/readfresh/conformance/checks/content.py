@@ -107,7 +107,7 @@ def _outwards(arena: Arena, session: str) -> int:
     arena.run.schedules += 1
     if appeared := sorted(_outside(arena) - before):
         where = appeared[0].relative_to(arena.sandbox)
-        history.does("S", f"writes {where} beside its directory")
+        history.does("S", f"{where} has appeared outside the store's directory")
         raise Broken(f"the id {shown} reaches outside the directory", history)
     if ended.done:
         found = arena.look(arena.a, session)
@@ -126,7 +126,7 @@ def _foreign_file(arena: Arena) -> None:
         outside = arena.sandbox / f"outside{file.suffix}"
         outside.write_bytes(file.read_bytes().replace(session.encode(), b"../outside"))
         history = History("Worker A has one store object")
-        history.does("S", "has a session's file beside its directory")
+        history.does("S", "a session's file lies beside the store's directory")
         found = arena.look(arena.a, "../outside")
         history.calls("A", "get_chat_history('../outside')")
         history.answers("A", found)
@@ -318,7 +318,7 @@ def _unknown_fields(run: Run) -> str:
         if left.count('"x_unknown"') < len(expected):
             kept = _levels(_json_of(file))
             gone = next((level for level in expected if level not in kept), expected[0])
-            history.does("S", f"has no such field in {gone} any more")
+            history.does("S", f"the field in {gone} is not in the file any more")
             raise Broken(f"a field that the store has never heard of is gone from {gone}", history)
         levels |= set(put)
     return f"; fields from elsewhere in {' and in '.join(sorted(levels, reverse=True))}"
@@ -438,7 +438,7 @@ def _damage(arena: Arena, kind: str, operation: Operation, *, by_factory: bool) 
     arena.run.schedules += 1
     for path, data in left.items():
         if not path.exists() or path.read_bytes() != data:
-            history.does("S", "has overwritten the file" if path.exists() else "has moved or deleted the file")
+            history.does("S", "the file has been overwritten" if path.exists() else "the file is not there any more")
             raise Broken("the bytes of the damaged session are gone", history)
     if ended.kind == "returned":
         raise Broken("the damaged session is passed off as another one, without an error", history)
