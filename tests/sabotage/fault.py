@@ -16,11 +16,13 @@ class Fault:
         apply: puts the fault into the readfresh of this process.
         breaks: the slugs of the guarantees whose tests it must turn red, each of them.
         what: what is wrong with such a store, as one clause.
+        tests: other tests that it must turn red, each of them; those of the databases, which are no guarantee's own.
     """
 
     apply: Callable[[], None]
     breaks: tuple[str, ...]
     what: str
+    tests: tuple[str, ...] = ()
 
 
 def put(owner: object, **attributes: object) -> None:

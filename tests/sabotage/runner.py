@@ -55,6 +55,7 @@ class Runner:
 def _serve() -> None:
     import hypothesis  # noqa: F401
     import pytest  # noqa: F401
+    import sqlalchemy  # noqa: F401
 
     import readfresh  # noqa: F401
 

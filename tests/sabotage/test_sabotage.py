@@ -17,7 +17,7 @@ import pytest
 from tests.sabotage.faults import HERE, all_faults
 from tests.sabotage.runner import ROOT, Outcomes, Runner
 
-JOBS = [(name, slug) for name, fault in all_faults().items() for slug in fault.breaks]
+JOBS = [(name, each) for name, fault in all_faults().items() for each in (*fault.breaks, *fault.tests)]
 
 
 @pytest.fixture(scope="session")
@@ -49,10 +49,12 @@ def judge(outcomes: Outcomes) -> tuple[str, str]:
     return name, ""
 
 
-@pytest.mark.parametrize(("fault", "slug"), JOBS, ids=[" breaks ".join(job) for job in JOBS])
-def test_fault_is_caught(fault: str, slug: str, runner: Runner, green: set[str], tmp_path: Path) -> None:
-    """The fault turns a test of the guarantee red, and that test is green without it."""
-    module = f"tests/guarantees/test_{slug.replace('-', '_')}.py"
+@pytest.mark.parametrize(
+    ("fault", "broken"), JOBS, ids=[f"{name} breaks {each.rpartition('::')[2]}" for name, each in JOBS]
+)
+def test_fault_is_caught(fault: str, broken: str, runner: Runner, green: set[str], tmp_path: Path) -> None:
+    """The fault turns a test of the guarantee red, or the one it names, and that test is green without it."""
+    module = broken if "::" in broken else f"tests/guarantees/test_{broken.replace('-', '_')}.py"
     (tmp_path / "with").mkdir()
     outcomes, said = runner.run(fault, tmp_path / "with", module)
     name, why = judge(outcomes)
@@ -92,4 +94,4 @@ def test_every_guarantee_has_a_fault() -> None:
         path.stem.removeprefix("test_").replace("_", "-") for path in (ROOT / "tests/guarantees").glob("test_*.py")
     }
     assert tested <= slugs
-    assert all(fault.breaks for fault in all_faults().values())
+    assert all(fault.breaks or fault.tests for fault in all_faults().values())
