@@ -12,6 +12,13 @@
     set(".md-typeset__scrollwrap", "role", "group")
     set(".md-typeset__scrollwrap", "aria-label", "Table")
     set(".md-code__button:not([aria-label])", "aria-label", "Copy to clipboard")
+    // The name of a section that has a page of its own stands in the link to that, and its label is empty.
+    document.querySelectorAll(".md-nav__container + nav[aria-labelledby]").forEach(nav => {
+      const link = nav.previousElementSibling.querySelector("a")
+      if (!link) return
+      nav.setAttribute("aria-label", link.textContent.trim())
+      nav.removeAttribute("aria-labelledby")
+    })
   }
   all()
   document$.subscribe(all)

@@ -28,6 +28,7 @@ HOSTS = {
     "readfresh.example",  # the site itself, as the tests build it
     "sqlite.org",
     "squidfunk.github.io",  # Material's own credit in the footer
+    "www.pgbouncer.org",
     "www.postgresql.org",
     "www.sqlite.org",
 }
