@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 from weakref import WeakSet
 
 from readfresh.errors import OutcomeUnknown
@@ -121,7 +121,8 @@ class TurnKeeper:
         if lacks := missing(store, FIVE_METHODS):
             raise TypeError(f"store must have five methods; {type(store).__name__} has no {lacks}")
         self._store = store
-        self._history = store if isinstance(store, HistoryStoreProtocol) else None
+        # Not by `isinstance`: since Python 3.12 that does not see the methods of a wrapper that passes calls on.
+        self._history = None if missing(store, HISTORY_METHODS) else cast(HistoryStoreProtocol, store)
         self._takes_tools = _takes_tools(store.add_message)
         self._max_history = max_history
         self._new_id = new_id
