@@ -138,7 +138,11 @@ def _contact(function: Any) -> str:
             return name if name in _SYSTEM else ""
         return name if module in _CONTACTS and not name.startswith("text_") else ""
     kind = owner if isinstance(owner, type) else type(owner)
-    if not _CONTACTS.intersection(base.__module__ for base in kind.__mro__) or kind.__name__ in _IN_MEMORY or name.startswith("__init"):
+    if (
+        not _CONTACTS.intersection(base.__module__ for base in kind.__mro__)
+        or kind.__name__ in _IN_MEMORY
+        or name.startswith("__init")
+    ):
         return ""
     return {"__exit__": "close", "__enter__": ""}.get(name, name)
 
