@@ -102,6 +102,10 @@ def test_wheel_works_by_itself(wheel: Path, tmp_path: Path) -> None:
                 (packages / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path(str(file.locate())), packages / file)
     first_steps(python, tmp_path)
+    for code in ("from readfresh import DbSessionAdapter", "import readfresh.move"):
+        done = subprocess.run([str(python), "-I", "-c", code], cwd=tmp_path, text=True, capture_output=True)
+        assert done.returncode == 1
+        assert "pip install 'readfresh[database]'" in done.stderr.splitlines()[-1], "what needs an extra names it"
 
 
 if os.environ.get("FULL_GRID") == "1":  # fetches from the package index, as .ci/run does anyway

@@ -37,7 +37,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from readfresh.database import DbSessionAdapter
 from readfresh.default import LOCK_TIMEOUT, MAX_FILE_BYTES, DefaultSessionStore, seconds
 from readfresh.disk import Disk, system_disk
 from readfresh.errors import (
@@ -52,6 +51,13 @@ from readfresh.errors import (
 from readfresh.files import SessionFiles
 from readfresh.model import SessionData
 from readfresh.storage import Entry
+
+try:
+    from readfresh.database import DbSessionAdapter
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        f"{missing}; databases need SQLAlchemy: pip install 'readfresh[database]'", name=missing.name
+    ) from None
 
 __all__ = ["Left", "Report", "main", "move"]
 
