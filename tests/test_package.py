@@ -25,6 +25,17 @@ print(store.get_chat_history("trip"))
 print(readfresh.__file__)
 """
 
+DATABASE_STEPS = """
+import readfresh, sys
+store = readfresh.DbSessionAdapter(sys.argv[1])
+made = store.create_schema()
+store.add_message("trip", "user", "Porto")
+tree = readfresh.HierarchicalSessionStore(storage=store)
+tree.create_snapshot(tree.fork_session("trip"))
+print(made, [message["content"] for message in store.get_chat_history("trip")])
+store.close()
+"""
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -48,9 +59,12 @@ def metadata(wheel: Path) -> Message:
         return email.message_from_bytes(archive.read(name))
 
 
-def requirements(wheel: Path) -> list[str]:
-    """List what the wheel needs without any extra."""
-    return [each for each in metadata(wheel).get_all("Requires-Dist", []) if "extra ==" not in each]
+def requirements(wheel: Path, extra: str = "") -> list[str]:
+    """List what the wheel needs without any extra, or for one."""
+    needed = metadata(wheel).get_all("Requires-Dist", [])
+    if not extra:
+        return [each for each in needed if "extra ==" not in each]
+    return [each.partition(";")[0].strip() for each in needed if f"extra == '{extra}'" in each]
 
 
 def empty_environment(folder: Path) -> Path:
@@ -118,3 +132,18 @@ if os.environ.get("FULL_GRID") == "1":  # fetches from the package index, as .ci
         python = empty_environment(tmp_path / "venv")
         pip_into(python, str(wheel), *oldest)
         first_steps(python, tmp_path)
+
+    def test_databases_work_with_the_oldest_versions_they_allow(
+        wheel: Path, tmp_path: Path, postgresql_url: str
+    ) -> None:
+        """The lower bounds of the extras are true: both databases keep a session with exactly these."""
+        wanted = [*requirements(wheel), *requirements(wheel, "database"), *requirements(wheel, "postgresql")]
+        oldest = [re.sub(r"^([\w.-]+(?:\[\w+\])?).*>=([\w.]+).*$", r"\1==\2", each) for each in wanted]
+        oldest = [each for each in oldest if not each.startswith("readfresh")]
+        assert {"sqlalchemy", "psycopg[binary]"} <= {each.partition("==")[0] for each in oldest}
+        python = empty_environment(tmp_path / "venv")
+        pip_into(python, str(wheel), *oldest)
+        for url in (f"sqlite:///{tmp_path}/chats.db", postgresql_url):
+            command = [str(python), "-I", "-W", "error", "-c", DATABASE_STEPS, url]
+            done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+            assert (done.returncode, done.stdout) == (0, "True ['Porto']\n"), done.stderr

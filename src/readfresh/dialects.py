@@ -252,9 +252,15 @@ class SQLite(Dialect):
         name = getattr(error.orig, "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return "busy"
-        if name.startswith("SQLITE_CANTOPEN") and not self.disk.exists(self._path):
+        if name.startswith("SQLITE_CANTOPEN") and self._is_missing():
             return "no schema"
         return "no schema" if "no such table" in str(error.orig) or "no such column" in str(error.orig) else "failed"
+
+    def _is_missing(self) -> bool:
+        try:
+            return not self.disk.exists(self._path)
+        except OSError:  # the system does not say
+            return False
 
     def engines(self) -> tuple[sa.Engine, ...]:
         return (self.writers, self.makers)

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -465,7 +466,8 @@ def test_a_file_that_may_not_grow_keeps_what_was_acknowledged(sqlite: str) -> No
 def test_a_file_that_may_not_be_written_is_named(sqlite: str, tmp_path: Path) -> None:
     """A file and folder that this user may not write give errors by name, and stay as they are."""
     adapter(sqlite).add_user_message("trip", "a")
-    for path in (tmp_path.parent.parent, tmp_path.parent, tmp_path):
+    ours = [path for path in (tmp_path, *tmp_path.parents) if path.owner() == tmp_path.owner() and path.parent != path]
+    for path in ours[: len(tmp_path.parts) - len(Path(tempfile.gettempdir()).parts)]:
         path.chmod(path.stat().st_mode | stat.S_IXOTH | stat.S_IROTH)
     (tmp_path / "chats.db").chmod(0o444)
     before = (tmp_path / "chats.db").read_bytes()
@@ -474,6 +476,13 @@ def test_a_file_that_may_not_be_written_is_named(sqlite: str, tmp_path: Path) ->
     assert said_by_it.count("WriteFailed") == 2
     assert said_by_it.startswith(('["ReadFailed"', "[1,"))
     assert (tmp_path / "chats.db").read_bytes() == before
+
+
+def test_a_folder_that_may_not_be_entered_is_named(sqlite: str, tmp_path: Path) -> None:
+    """Where the system does not even say whether there is a file, the error is one by name."""
+    tmp_path.chmod(0o700)
+    with Worker("unprivileged", sqlite) as worker:
+        assert worker.end().split() == ['["ReadFailed",', '"WriteFailed",', '"WriteFailed"]']
 
 
 @pytest.mark.parametrize("content", [b"no database at all\n" * 100, bytes(5000), b"SQLite format 3\0" + bytes(8000)])
@@ -572,6 +581,6 @@ def test_what_an_administrator_has_made_stronger_stays(postgresql: str) -> None:
     stronger = sa.make_url(postgresql)
     stronger = stronger.update_query_dict({"options": f"{stronger.query['options']} -csynchronous_commit=remote_apply"})
     for durability in ("power", "process"):
-        store = DbSessionAdapter(stronger.render_as_string(False), durability=durability)  # type: ignore[arg-type]
+        store = DbSessionAdapter(stronger.render_as_string(False), durability=durability)
         with store._database.dialect.writers.connect() as connection:
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "remote_apply"

@@ -157,11 +157,12 @@ def is_waiting(url: str) -> None:
     """Return when somebody waits for a lock of the PostgreSQL database."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with rows_at(url) as connection:
-        while not connection.execute(sa.text(query)).scalar():
-            assert time.monotonic() < deadline, "nobody waits"
-            connection.rollback()
-            threading.Event().wait(0.01)
+    waiting = 0
+    while not waiting:
+        assert time.monotonic() < deadline, "nobody waits"
+        threading.Event().wait(0.01)
+        with rows_at(url) as connection:  # what a transaction sees of others it sees once
+            waiting = connection.execute(sa.text(query)).scalar_one()
 
 
 def rival(url: str, action: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:

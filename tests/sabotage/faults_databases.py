@@ -144,8 +144,7 @@ def gives_keys_twice() -> None:
 def skips_none() -> None:
     """Leave out the metadata fields that are None."""
     from readfresh import database
-
-    original = database.encode_object
+    from readfresh.codec import encode_object as original
 
     def encode_object(data: Any) -> str:
         metadata = {name: value for name, value in data.get("metadata", {}).items() if value is not None}
