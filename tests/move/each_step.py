@@ -10,6 +10,7 @@ from typing import Any
 from readfresh import DbSessionAdapter, DefaultSessionStore, SessionMoved
 from readfresh.move import move
 from tests.move.both import Both
+from tests.move.faults import FAULTS
 from tests.move.killed import killed_child
 
 
@@ -45,8 +46,10 @@ def contents(store: Any, session_id: str) -> list[Any] | str:
         return "moved"
 
 
-def main(folder: str, url: str, what: str) -> None:
-    """Try every step."""
+def main(folder: str, url: str, what: str, *faults: str) -> None:
+    """Try every step, with a move that is whole or has a fault."""
+    for fault in faults:
+        FAULTS[fault]()
     action: Callable[[str, str, str], None] = globals()[what]
     for last in itertools.count(1):
         directory = str(Path(folder, str(last)))

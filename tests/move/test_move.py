@@ -135,37 +135,38 @@ def test_a_moved_child_is_still_listed(chats: Path, url: str) -> None:
 # Killed
 
 
-def at_each_step(tmp_path: Path, url: str, what: str) -> list[dict[str, Any]]:
+Line = dict[str, Any]
+"""What there was when a move had been killed at one step, somebody had done something, and it had run to its end."""
+
+
+def at_each_step(tmp_path: Path, url: str, what: str, *faults: str) -> list[Line]:
     """Kill a move at each step, do something, move to the end; return what there was each time."""
-    command = [sys.executable, "-m", "tests.move.each_step", str(tmp_path / "steps"), url, what]
+    command = [sys.executable, "-m", "tests.move.each_step", str(tmp_path / "steps"), url, what, *faults]
     done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["killed"] for line in lines] == [True] * (len(lines) - 1) + [False]
-    assert len(lines) > 30, "there are more steps than that"
-    assert all(line["litter"] == [] for line in lines)
     return lines
 
 
-def test_killed_at_each_step_an_append_is_there_once(tmp_path: Path, url: str) -> None:
+def an_append_is_there_once(lines: list[Line]) -> None:
     """Whenever the move dies, a worker's next append and all before it are in the database after the next run."""
-    for line in at_each_step(tmp_path, url, "a_worker_adds"):
+    for line in lines:
         assert (line["left"], line["again"]) == ([], 0), line
         assert (line["here"], line["there"]) == ("moved", ["one", "two", "since then"]), line
 
 
-def test_killed_at_each_step_a_deletion_is_not_undone_in_silence(tmp_path: Path, url: str) -> None:
+def a_deletion_is_not_undone_in_silence(lines: list[Line]) -> None:
     """A session that a worker deletes after the kill is gone, or its copy is named until somebody deletes that."""
-    lines = at_each_step(tmp_path, url, "a_worker_deletes")
     for line in lines:
         assert line["here"] in ("none", "moved"), line
-        assert line["there"] == "none" or ("deleted here" in line["left"][0] and line["again"] == 1), line
+        assert line["there"] == "none" or line["left"], line
+        assert not line["left"] or ("deleted here" in line["left"][0] and line["again"] == 1), line
     assert {line["there"] == "none" for line in lines} == {True, False}
 
 
-def test_killed_at_each_step_another_session_of_the_id_is_kept(tmp_path: Path, url: str) -> None:
+def another_session_of_the_id_is_kept(lines: list[Line]) -> None:
     """A session that is deleted and begun anew is moved, or named beside the copy of the old one; never merged."""
-    lines = at_each_step(tmp_path, url, "a_worker_makes_it_anew")
     for line in lines:
         if line["left"]:
             assert (line["here"], line["there"]) == (["since then"], ["one", "two"]), line
@@ -174,9 +175,8 @@ def test_killed_at_each_step_another_session_of_the_id_is_kept(tmp_path: Path, u
     assert {bool(line["left"]) for line in lines} == {True, False}
 
 
-def test_killed_at_each_step_nothing_of_others_is_overwritten(tmp_path: Path, url: str) -> None:
+def nothing_of_others_is_overwritten(lines: list[Line]) -> None:
     """A session that was changed in the database before anybody was sent there is left on both sides, and named."""
-    lines = at_each_step(tmp_path, url, "two_workers_disagree")
     for line in lines:
         assert "there" in line["there"], line
         if line["left"]:
@@ -185,6 +185,61 @@ def test_killed_at_each_step_nothing_of_others_is_overwritten(tmp_path: Path, ur
         else:
             assert "since then" in line["there"], line
     assert {bool(line["left"]) for line in lines} == {True, False}
+
+
+PROMISES = {
+    "a_worker_adds": an_append_is_there_once,
+    "a_worker_deletes": a_deletion_is_not_undone_in_silence,
+    "a_worker_makes_it_anew": another_session_of_the_id_is_kept,
+    "two_workers_disagree": nothing_of_others_is_overwritten,
+}
+
+
+@pytest.mark.parametrize("what", PROMISES)
+def test_killed_at_each_step(what: str, tmp_path: Path, url: str) -> None:
+    """The move is killed before each verb of the disk, each statement and each commit, and keeps its promises."""
+    lines = at_each_step(tmp_path, url, what)
+    assert len(lines) > 30, "there are more steps than that"
+    assert all(line["litter"] == [] for line in lines)
+    PROMISES[what](lines)
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("no_journal", "a_worker_adds"),
+        ("copy_not_refreshed", "a_worker_adds"),
+        ("marked_first", "a_worker_adds"),
+        ("no_journal", "a_worker_deletes"),
+        ("overwriting", "a_worker_makes_it_anew"),
+        ("overwriting", "two_workers_disagree"),
+    ],
+)
+def test_a_broken_move_is_seen(fault: str, what: str, tmp_path: Path) -> None:
+    """Each promise is seen broken by a move that has the fault."""
+    url = f"sqlite:///{tmp_path}/chats.db"
+    DbSessionAdapter(url).create_schema()
+    lines = at_each_step(tmp_path, url, what, fault)
+    with pytest.raises(AssertionError):
+        PROMISES[what](lines)
+
+
+def test_the_session_is_held_while_it_is_copied(chats: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that writes while its session is copied waits. Kills: a move without the lock of the file."""
+    DefaultSessionStore(chats, durability="process").add_user_message("trip", "one")
+    hasty = DefaultSessionStore(chats, lock_timeout=0.05)
+    update = SessionRows.update
+    tried = []
+
+    def updated(self: Any, session_id: str, change: Any, **options: Any) -> bool:
+        tried.append(session_id)
+        with pytest.raises(LockTimeout):
+            hasty.add_user_message(session_id, "two")
+        return update(self, session_id, change, **options)
+
+    monkeypatch.setattr(SessionRows, "update", updated)
+    assert move(chats, url).moved == 1
+    assert tried == ["trip"]
 
 
 def test_workers_go_on_while_it_is_killed_again_and_again(chats: Path, url: str) -> None:
