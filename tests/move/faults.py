@@ -9,11 +9,12 @@ from readfresh import move
 from readfresh.codec import MOVED, encode
 from readfresh.errors import WriteFailed
 from readfresh.files import SessionFiles
+from tests.sabotage.fault import put
 
 
 def no_journal() -> None:
     """Copy without a note of what was copied."""
-    move._Journal.write = lambda _: None  # type: ignore[method-assign]
+    put(move._Journal, write=lambda _: None)
 
 
 def marked_first() -> None:
@@ -27,7 +28,7 @@ def marked_first() -> None:
             copy(current)
             return current is not None
 
-    SessionFiles.hand_over = hand_over  # type: ignore[method-assign]
+    put(SessionFiles, hand_over=hand_over)
 
 
 def overwriting() -> None:
@@ -37,7 +38,7 @@ def overwriting() -> None:
         if current is not None:
             self._rows.update(session_id, lambda _: current)
 
-    move._Move._copy = copy  # type: ignore[method-assign]
+    put(move._Move, _copy=copy)
 
 
 def copy_not_refreshed() -> None:
@@ -48,7 +49,7 @@ def copy_not_refreshed() -> None:
         if move._digest(self._rows.read(session_id)) not in self._journal.copies.get(session_id, ()):
             honest(self, session_id, current)
 
-    move._Move._copy = copy  # type: ignore[method-assign]
+    put(move._Move, _copy=copy)
 
 
 FAULTS = {fault.__name__: fault for fault in (no_journal, marked_first, overwriting, copy_not_refreshed)}
