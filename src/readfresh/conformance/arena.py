@@ -23,6 +23,9 @@ PATIENCE_SECONDS = 15.0
 BLOCKED_SECONDS = 0.3
 # A rival that has not come back from a call that may wait, such as the acquisition of a lock, is blocked by then.
 WAITING_SECONDS = 0.02
+# One whose thread the system has found asleep so many times in a row is blocked too; a slow one is awake.
+LOOK_SECONDS = 0.008
+LOOKS_ASLEEP = 7
 POINTS = 100
 RIVALS = {"thread": "two threads of one process", "process": "two processes"}
 
@@ -111,6 +114,8 @@ class Arena:
         ended = lane.outcome(max(60.0, self.run.patience))
         if ended.kind != "returned":
             raise WorkerFailed(f"the factory: {ended}")
+        process, thread = ended.value["thread"]
+        lane.thread = process, thread
 
     def session(self) -> str:
         """Return the id of a session that does not exist yet."""
@@ -191,9 +196,14 @@ class Arena:
     def settle(self, lane: Lane) -> bool:
         """Wait until a rival's call has ended or is blocked; return whether it is blocked. Its end is still to hear."""
         end = time.monotonic() + BLOCKED_SECONDS
-        until = end
+        until, asleep = end, 0
         while True:
-            answer = lane.hear(max(0.0, min(until, end) - time.monotonic()))
+            left = min(until, end) - time.monotonic()
+            answer = lane.hear(max(0.0, min(left, LOOK_SECONDS)))
+            if "hung" in answer and left > LOOK_SECONDS:
+                asleep = asleep + 1 if lane.sleeps() else 0
+                if asleep < LOOKS_ASLEEP:
+                    continue
             if "hung" in answer or answer.get("waiting") == "sleep":  # whoever sleeps polls for something
                 return True
             if "waiting" not in answer:

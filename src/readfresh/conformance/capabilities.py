@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from readfresh.conformance.arena import NotApplicable, Run
 
 __all__ = [
+    "CAPABILITIES",
     "CanCache",
     "CanGrowTrees",
     "CanHoldMetadata",
@@ -69,6 +70,9 @@ class CanCache(Protocol):
 
     def invalidate_cache(self, session_id: str | None = None) -> Any:
         """Drop what is cached of one session, or of all."""
+
+
+CAPABILITIES: tuple[type, ...] = (CanReplace, CanHoldMetadata, CanTakeSnapshots, CanGrowTrees, CanCache)
 
 
 def methods_of(capability: type) -> list[str]:

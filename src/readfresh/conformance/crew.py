@@ -71,6 +71,7 @@ class Lane:
     def __init__(self, process: _Process, number: int) -> None:
         self._process = process
         self._number = number
+        self.thread: tuple[int, int] | None = None  # the ids of the process and of the thread, when they are known
 
     def tell(self, do: str, **order: object) -> None:
         """Give an order and do not wait."""
@@ -79,6 +80,18 @@ class Lane:
     def hear(self, seconds: float) -> dict[str, Any]:
         """Return the next answer; ``{"died": True}`` or ``{"hung": True}`` where there is none."""
         return self._process.hear(self._number, seconds)
+
+    def sleeps(self) -> bool:
+        """Return whether its thread waits for something, as Linux tells; False where nothing is told."""
+        if self.thread is None:
+            return False
+        try:
+            told = Path(f"/proc/{self.thread[0]}/task/{self.thread[1]}/stat").read_text(
+                encoding="ascii", errors="replace"
+            )
+        except OSError:
+            return False
+        return told.rpartition(") ")[2].startswith("S")
 
     def put_back(self, answer: dict[str, Any]) -> None:
         """Let the next `hear` return this answer."""

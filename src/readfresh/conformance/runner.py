@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from readfresh.conformance.arena import PATIENCE_SECONDS, Broken, NotApplicable, Run
+from readfresh.conformance.capabilities import CAPABILITIES, methods_of
 from readfresh.conformance.checks import CHECKS
 from readfresh.conformance.crew import Crew, WorkerFailed
 from readfresh.conformance.factory import FactoryError, StoreFactory
@@ -68,7 +69,8 @@ def _first_look(run: Run) -> dict[str, Any]:
     place = run.folder / "first" / "place"
     place.mkdir(parents=True)
     lane = run.crew.fork()
-    lane.tell("open", place=str(place), folder=str(place.parent))
+    known = [name for capability in CAPABILITIES for name in methods_of(capability)]
+    lane.tell("open", place=str(place), folder=str(place.parent), methods=[*FIVE, *known])
     ended = lane.outcome(120.0)
     lane.end()
     if ended.kind != "returned":

@@ -126,11 +126,13 @@ class _Lane:
         self._place = order["place"]
         self._store = self._worker.factory(Path(order["place"]))
         self._own = own_folders(self._store, self._worker.factory)
-        names = [name for name in dir(self._store) if not name.startswith("_")]
+        # A store that wraps another one may have methods that `dir` does not list.
+        names = {*dir(self._store), *order.get("methods", ())}
         describe = getattr(self._worker.factory, "describe", None)
         return {
+            "thread": [os.getpid(), threading.get_native_id()],
             "class": type(self._store).__name__,
-            "methods": [name for name in names if callable(getattr(self._store, name, None))],
+            "methods": sorted(n for n in names if n[0] != "_" and callable(getattr(self._store, n, None))),
             "extras": [name for name in ("damage", "close", "describe") if hasattr(self._worker.factory, name)],
             "description": describe() if describe else {},
         }
