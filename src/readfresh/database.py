@@ -225,6 +225,8 @@ class Database:
         """Make the tables or migrate them; return whether anything was made."""
 
         def attempt(deadline: float) -> bool:
+            if self._is_current():  # a worker that calls it at its start waits for nobody's change
+                return False
             try:
                 self.dialect.before_tables()
             except OSError as error:
@@ -379,6 +381,15 @@ class Database:
                 connection.execute(sa.text(statement.format(key_type=self.dialect.key_type)))
         connection.execute(sa.update(_schema).values(version=len(MIGRATIONS)))
         return True
+
+    def _is_current(self) -> bool:
+        try:
+            with self.dialect.readers.connect() as connection:
+                return connection.execute(sa.select(_schema.c.version)).scalar() == len(MIGRATIONS)
+        except DBAPIError as error:
+            if self.dialect.verdict(error) in ("busy", "undone", "lost"):
+                raise
+            return False  # whoever makes them meets the reason, if there is one
 
     def _check_schema(self, connection: sa.Connection) -> None:
         """Raise `SchemaMismatch` unless the tables are of this version."""

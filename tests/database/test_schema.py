@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from readfresh import DbSessionAdapter, HierarchicalSessionStore, LockTimeout, SchemaMismatch, WriteFailed
+from readfresh import (
+    DbSessionAdapter,
+    HierarchicalSessionStore,
+    LockTimeout,
+    SchemaMismatch,
+    SessionData,
+    WriteFailed,
+)
 from readfresh import database as module
 from readfresh.disk import Disk
 from tests.database.support import Worker, in_threads, rows_at, rows_of, said
@@ -207,13 +215,28 @@ def test_the_file_is_private(tmp_path: Path) -> None:
 
 
 def test_the_name_of_the_file_reaches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder is flushed by every maker: the one that made the file may have died before it came to that."""
+    """Whoever makes the tables has flushed the folder: who made the file may have died before it came to that."""
     flushed = []
     monkeypatch.setattr(Disk, "sync_directory", lambda _, directory: flushed.append(directory))
+    (tmp_path / "chats.db").touch()
     url = f"sqlite:///{tmp_path}/chats.db"
-    adapter(url).create_schema()
-    adapter(url).create_schema()
-    assert flushed == [str(tmp_path)] * 2
+    assert adapter(url).create_schema() is True
+    assert flushed == [str(tmp_path)]
+
+
+def test_tables_that_are_there_are_no_reason_to_wait(empty: str) -> None:
+    """A worker that calls `create_schema` at its start waits for nobody's change."""
+    store = adapter(empty)
+    store.create_schema()
+    answers = []
+
+    def change(session: SessionData) -> SessionData:
+        with ThreadPoolExecutor(1) as other:
+            answers.append(other.submit(DbSessionAdapter(empty, lock_timeout=0.1).create_schema).result())
+        return session
+
+    store.update("trip", change)
+    assert answers == [False]
 
 
 def test_nobody_opens_the_file_while_it_is_made(tmp_path: Path) -> None:
