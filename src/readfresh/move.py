@@ -184,7 +184,7 @@ class _Move:
         return self._report
 
     def _entry(self, entry: Entry[SessionData]) -> None:
-        if isinstance(entry.error, SessionMoved) and entry.error.cause.endswith(f" {self._place}"):
+        if isinstance(entry.error, SessionMoved) and entry.error.cause == f"it has been moved to {self._place}":
             self._report.moved_before += 1
         elif entry.error is not None:
             self._leave(entry.file, entry.error)

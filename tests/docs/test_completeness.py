@@ -171,7 +171,7 @@ def test_the_tables_of_methods_are_complete() -> None:
             assert len(found) == len(set(found)), f"{where}: a method twice"
             assert set(found) in (set(_methods(cls)), added), f"{where}: {set(found) ^ set(_methods(cls))}"
             seen.add(named[0])
-    assert {"DefaultSessionStore", "HierarchicalSessionStore"} <= seen
+    assert {"DefaultSessionStore", "HierarchicalSessionStore", "DbSessionAdapter"} <= seen
 
 
 def _public_bases(cls: type) -> Iterator[type]:

@@ -19,6 +19,7 @@ from tests.site.build import OFFLINE, ROOT, BuiltSite
 
 HOSTS = {
     "docs.python.org",
+    "docs.sqlalchemy.org",
     "filelock.readthedocs.io",
     "github.com",
     "man7.org",
