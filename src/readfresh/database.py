@@ -124,6 +124,9 @@ class DbSessionAdapter(ChatStore[SessionData]):
     `HierarchicalSessionStore(storage=adapter)` has forks, snapshots and trees over the same sessions.
     Call `create_schema` once, when you deploy, before the first use.
 
+    A forked child uses it as its parent does. Over SQLite alone, where a thread of the parent was in the middle of a
+    call, the child cannot use that file, and every call raises `StoreMisused`.
+
     Args:
         url: ``sqlite:///chats.db`` for one machine, ``postgresql+psycopg://user@host/name`` for many.
         max_messages: how many messages `add_message` and `set_chat_history` leave in a session, the newest.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any, Literal
@@ -20,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from readfresh.disk import system_disk
+from readfresh.disk import POLL_INTERVAL_SECONDS, system_disk
 from readfresh.storage import Durability
 
 __all__ = ["Dialect", "dialect_of"]
@@ -242,8 +243,18 @@ class SQLite(Dialect):
 
     def begin(self, connection: sa.Connection, seconds_left: float) -> None:
         # The one wait of a transaction is at its beginning.
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(seconds_left)}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # SQLite asks ten times a second, and among busy writers some are never lucky: so it is asked more often.
+        deadline = time.monotonic() + seconds_left
+        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except DBAPIError as error:
+                if self.verdict(error) != "busy" or time.monotonic() >= deadline:
+                    raise
+                threading.Event().wait(POLL_INTERVAL_SECONDS)
+            else:
+                return
 
     def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
         pass

@@ -246,6 +246,17 @@ def test_waiting_is_bounded(url: str, exists: bool) -> None:
     assert waiter.add_user_message("trip", "the lock is free")
 
 
+def test_a_waiting_writer_asks_often(sqlite: str) -> None:
+    """SQLite would ask ten times a second, and among busy writers some would never be lucky."""
+    store = adapter(sqlite, lock_timeout=0.5)
+    asked: list[str] = []
+    engine = store._database.dialect.writers
+    sa.event.listen(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
+    with held(adapter(sqlite), "trip"), pytest.raises(LockTimeout):  # type: ignore[arg-type]
+        store.add_user_message("trip", "a")
+    assert asked.count("BEGIN IMMEDIATE") > 15
+
+
 def test_without_a_timeout_nobody_waits(url: str) -> None:
     """`lock_timeout=0` asks once: a free session is written, one that is held is refused at once."""
     holder, waiter = adapter(url), adapter(url, lock_timeout=0)
