@@ -75,3 +75,11 @@ class Scrambled(GoodStore):
 
 
 scrambled = InMemory()
+
+
+class CannotClear(GoodStore):
+    """A store one of whose verbs fails with nothing in its way."""
+
+    def clear_session(self, session_id: str) -> bool:
+        """Refuse."""
+        raise NotImplementedError(f"{session_id} cannot be cleared")

@@ -63,6 +63,13 @@ def test_a_store_that_fails_could_not_be_checked() -> None:
     assert report.exit_status == 2
 
 
+def test_a_verb_that_fails_is_not_kept() -> None:
+    """A check that cannot do what it is about to try is never passed, nor is it blamed on a guarantee."""
+    report = check(factories.CannotClear, ["no-lost-update", "all-or-nothing", "durable"], appends=20)
+    assert report.with_status("could not run") == ["no-lost-update", "all-or-nothing", "durable"], report.to_text()
+    assert "clear_session() with nothing in its way: NotImplementedError" in report.results["all-or-nothing"].reason
+
+
 @pytest.mark.parametrize(
     ("factory", "said"),
     [

@@ -145,7 +145,8 @@ class Arena:
         """Do operations with nothing in their way, as worker A, and return what the session is then."""
         state = EMPTY
         for operation in operations:
-            self.must(self.a, operation.verb, session, *operation.args, **operation.options)
+            if self.must(self.a, operation.verb, session, *operation.args, **operation.options) is False:
+                raise WorkerFailed(f"{operation} with nothing in its way: False")
             history.calls("A", str(operation))
             history.answers("A", True)
             state = operation.after(state)
@@ -250,8 +251,7 @@ def races(
     lines = rival == "thread"
     session = arena.session()
     arena.begin(session, before, History())
-    arena.start(arena.a, session, _made(one, arena, session, History()), lines=lines)
-    points = _thinned(arena.a.outcome(arena.run.patience).points)
+    points = _thinned(_points(arena, session, _made(one, arena, session, History()), lines=lines))
     at = 0
     while at < len(points):
         number, _ = points[at]
@@ -301,8 +301,7 @@ def kills(
     """
     session = arena.session()
     arena.begin(session, before, History())
-    arena.start(arena.a, session, _made(one, arena, session, History()))
-    points = arena.a.outcome(arena.run.patience).points
+    points = _points(arena, session, _made(one, arena, session, History()))
     for number in [*range(len(points)), None]:
         session, history = arena.session(), History("Worker A and worker B are two processes")
         state = arena.begin(session, before, history)
@@ -318,6 +317,15 @@ def kills(
             history.answers("A", ended)
         history.does("A", "is killed" if number is None else f"is killed {points[number][0]}")
         yield session, state, ended.done, history
+
+
+def _points(arena: Arena, session: str, one: Operation, *, lines: bool = False) -> list[tuple[str, bool]]:
+    """Do an operation with nothing in its way, and return the points that it goes through."""
+    arena.start(arena.a, session, one, lines=lines)
+    ended = arena.a.outcome(arena.run.patience)
+    if not ended.done:
+        raise WorkerFailed(f"{one} with nothing in its way: {ended}")
+    return ended.points
 
 
 def _made(one: Operation | Making, arena: Arena, session: str, history: History) -> Operation:

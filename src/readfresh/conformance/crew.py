@@ -22,6 +22,7 @@ from readfresh.conformance.worker import serve_forks
 __all__ = ["Crew", "Lane", "Outcome", "WorkerFailed"]
 
 IMPORT_SECONDS = 120.0
+END_SECONDS = 5.0
 
 
 class WorkerFailed(Exception):
@@ -179,6 +180,8 @@ class Crew:
 
     def __init__(self, factory: Any, log: Path) -> None:
         self.forks = 0
+        self._first: subprocess.Popen[bytes] | None = None
+        self._child: int | None = None
         self._processes: list[_Process] = []
         if not hasattr(os, "fork"):
             raise FactoryError("the conformance kit forks its workers, and this system cannot fork")
@@ -225,7 +228,7 @@ class Crew:
                 serve_forks(theirs, factory)
             finally:
                 os._exit(0)
-        self._first = None
+        self._child = child
 
     def fork(self) -> Lane:
         """Return the first lane of a new worker."""
@@ -240,8 +243,12 @@ class Crew:
         """End every process."""
         for process in self._processes:
             process.end()
-        self._control.close()
+        self._control.close()  # which ends the first process
+        if self._child is not None:
+            os.waitpid(self._child, 0)
         if self._first is not None:
-            self._first.wait()
-
-    _first: subprocess.Popen[bytes] | None = None
+            try:
+                self._first.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:  # a thread that an import has started keeps it
+                self._first.kill()
+                self._first.wait()

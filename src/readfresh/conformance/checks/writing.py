@@ -117,7 +117,7 @@ def _stress(arena: Arena) -> None:
         lane.tell("go")
     refused = 0
     for who, lane in lanes.items():
-        ended = lane.outcome(count * arena.run.patience)
+        ended = lane.outcome(8 * arena.run.patience)
         if ended.kind != "returned":
             raise WorkerFailed(f"adding {count} messages in a row: {ended}")
         history.answers(who, f"{count - ended.value} were added")
