@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+NO_CLEAR = "It has no verb that clears a session: here, clearing one deletes it."
+NO_WORD = "Its documentation says nothing that we could find about several writers of one session."
+
 
 @dataclass(frozen=True)
 class Promise:
@@ -38,6 +41,7 @@ class Peer:
         configuration: how it is used here, as a few words.
         make: makes a store on a directory.
         promises: what it says about itself.
+        notes: what else a reader has to know of it, a sentence each.
         not_its_own: guarantees that say nothing about it, with the reason.
         end: gives back what a store holds.
     """
@@ -47,6 +51,7 @@ class Peer:
     configuration: str
     make: Callable[[Path], Any]
     promises: tuple[Promise, ...] = ()
+    notes: tuple[str, ...] = ()
     not_its_own: dict[str, str] = field(default_factory=dict)
     end: Callable[[Any], object] = lambda _store: None
 
@@ -65,4 +70,6 @@ class Peer:
             "version": f"{self.package} {importlib.metadata.version(self.package)}",
             "configuration": self.configuration,
             "promises": [{"says": promise.says, "where": promise.where} for promise in self.promises],
+            "notes": list(self.notes),
+            "not_its_own": self.not_its_own,
         }

@@ -15,7 +15,7 @@ from agno.run.agent import RunOutput
 from agno.run.base import RunStatus
 from agno.session import AgentSession
 
-from tests.peers.adapter import Peer, Promise
+from tests.peers.adapter import NO_CLEAR, Peer, Promise
 
 for name in ("agno", "agno-team", "agno-workflow"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -95,10 +95,9 @@ files = Peer(
     in_files,
     (
         DEMOS,
-        Promise(
-            "Exclusive create so a table published by a concurrent writer is never truncated", "agno.db.json.json_db"
-        ),
+        Promise("Exclusive create so a table published by a concurrent writer is never truncated", JSON),
     ),
+    (NO_CLEAR,),
 )
 sqlite = Peer(
     "Agno SqliteDb",
@@ -106,5 +105,6 @@ sqlite = Peer(
     "one database file, a run per message",
     in_sqlite,
     (Promise("Interface for interacting with a SQLite database.", "agno.db.sqlite.sqlite"),),
+    (NO_CLEAR,),
     end=Store.close,
 )

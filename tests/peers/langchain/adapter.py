@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     )
     from langchain_core.messages import AIMessage, HumanMessage
 
-from tests.peers.adapter import Peer, Promise
+from tests.peers.adapter import NO_WORD, Peer, Promise
 
 ROLES = {"user": "human", "assistant": "ai"}
 
@@ -74,6 +74,10 @@ factory = Peer(
             "Chat message history that stores history in a local file.",
             "langchain_community.chat_message_histories.file",
         ),
+    ),
+    (
+        "Its package, langchain-community, is being sunset, and langchain-core calls its base class deprecated.",
+        NO_WORD,
     ),
     {"ids-are-apart": "it takes the path of a file; which id has which path is for its caller to decide"},
 )

@@ -12,7 +12,7 @@ from strands.session.file_session_manager import (
     FileSessionManager,
 )
 
-from tests.peers.adapter import Peer, Promise
+from tests.peers.adapter import NO_CLEAR, NO_WORD, Peer, Promise
 
 logging.getLogger("strands").setLevel(logging.CRITICAL)
 
@@ -59,7 +59,9 @@ class Store:
         return messages if max_messages is None else messages[len(messages) - min(max_messages, len(messages)) :]
 
     def clear_session(self, session_id: str) -> bool:
-        """There is no verb for it: delete the session."""
+        """There is no verb for it: open the session, as every handler does first, and delete it."""
+        if self.session_exists(session_id):
+            self._restored(session_id)
         return self.delete_session(session_id)
 
     def delete_session(self, session_id: str) -> bool:
@@ -92,4 +94,5 @@ factory = Peer(
         Promise("Write JSON file atomically with symlink protection.", "strands.session.file_session_manager"),
         Promise("ID is not allowed to contain path separators (e.g., a/b).", "strands.session.file_session_manager"),
     ),
+    (NO_CLEAR, NO_WORD),
 )

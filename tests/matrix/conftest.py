@@ -1,0 +1,33 @@
+"""What the tests of the matrix share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from readfresh.conformance import GUARANTEES
+from tests.matrix.reports import differences, fresh, record, recorded
+from tests.matrix.stores import Store
+
+
+@pytest.fixture
+def compare(pytestconfig: pytest.Config, tmp_path: Path) -> Callable[[Store], None]:
+    """Give what runs the kit over a store and compares; with `--update-examples` it writes the report instead."""
+
+    def run(store: Store) -> None:
+        found = fresh(store, tmp_path / "run")
+        if pytestconfig.getoption("--update-examples"):
+            record(store, found)
+            return
+        unlike = differences(recorded(store), found)
+        if slugs := [name for name in unlike if name in GUARANTEES]:
+            # The kit takes a call that is slow for one that waits: on a busy machine it may be wrong, and not twice.
+            again = differences(recorded(store), fresh(store, tmp_path / "again", slugs))
+            unlike = {name: said for name, said in unlike.items() if name in again or name not in slugs}
+        if unlike:
+            said = [f"{name}: {words}" for name, words in unlike.items()]
+            pytest.fail("\n".join([f"{store.key} is not as its page says:", *said]), pytrace=False)
+
+    return run
