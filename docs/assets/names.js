@@ -12,11 +12,12 @@
     set(".md-typeset__scrollwrap", "role", "group")
     set(".md-typeset__scrollwrap", "aria-label", "Table")
     set(".md-code__button:not([aria-label])", "aria-label", "Copy to clipboard")
-    // The name of a section that has a page of its own stands in the link to that, and its label is empty.
-    document.querySelectorAll(".md-nav__container + nav[aria-labelledby]").forEach(nav => {
-      const link = nav.previousElementSibling.querySelector("a")
-      if (!link) return
-      nav.setAttribute("aria-label", link.textContent.trim())
+    // The lists of pages are named apart from the headings that a page may have of the same words;
+    // and where a section has a page of its own, its name is in the link to that, and the label is empty.
+    document.querySelectorAll(".md-nav__item--nested > nav[aria-labelledby]").forEach(nav => {
+      const title = nav.parentElement.querySelector(":scope > .md-nav__container > a, :scope > label.md-nav__link")
+      if (!title) return
+      nav.setAttribute("aria-label", `Pages: ${title.textContent.trim()}`)
       nav.removeAttribute("aria-labelledby")
     })
   }
