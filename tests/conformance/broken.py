@@ -173,6 +173,19 @@ class Buffered(GoodStore):
         session["messages"] += self._waiting.get(self.path(session_id), [])
         return session
 
+    def clear_session(self, session_id: str) -> bool:
+        self._waiting.pop(self.path(session_id), None)
+        super().clear_session(session_id)
+        return True
+
+    def delete_session(self, session_id: str) -> bool:
+        self._waiting.pop(self.path(session_id), None)
+        super().delete_session(session_id)
+        return True
+
+    def session_exists(self, session_id: str) -> bool:
+        return bool(self._waiting.get(self.path(session_id))) or super().session_exists(session_id)
+
 
 class DeadHolder(GoodStore):
     """The lock is a file that is there: whoever dies leaves it there."""

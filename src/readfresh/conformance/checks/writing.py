@@ -164,7 +164,10 @@ def _read_write_read(
     state = arena.begin(session, before, history)
     who = "A" if same else "B"
     with_field = operation.verb == "update_session_metadata"
-    _see(arena, reader, who, session, history, with_field=with_field)
+    if before and _see(arena, reader, who, session, history, with_field=with_field) != state:
+        raise Broken(f"the write had returned, and the read does not see it: expected {state}", history)
+    if not before:
+        _see(arena, reader, who, session, history)
     ended = arena.apply(arena.a, session, operation)
     history.calls("A", str(operation))
     history.answers("A", ended)
