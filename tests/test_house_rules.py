@@ -76,7 +76,7 @@ def test_a_module_imports_only_what_stands_above_it(module: str) -> None:
 def test_a_package_imports_only_what_stands_above_it(package: str) -> None:
     """A package stands in the reading order as a whole."""
     allowed = {*ORDER[: ORDER.index(package)], package}
-    for path in (SOURCE / package).glob("*.py"):
+    for path in (SOURCE / package).rglob("*.py"):
         parsed = ast.parse(path.read_text(encoding="utf-8"))
         ours = {name.split(".")[1] for name in imports(parsed) if name.startswith("readfresh.")}
         assert ours <= allowed, path.name
