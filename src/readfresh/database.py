@@ -175,7 +175,7 @@ class DbSessionAdapter(ChatStore[SessionData]):
         """Make the tables, or bring those of an older readfresh to this version; keep what is in them.
 
         Any number of processes may call it at once, and again: one makes them, in one transaction.
-        For SQLite it creates the file, private, and its directory has to exist.
+        For SQLite it creates the file, private, and its directory has to exist; a copy gets back its write-ahead log.
 
         Returns:
             True when something was made; False when all was there.
@@ -388,7 +388,8 @@ class Database:
     def _is_current(self) -> bool:
         try:
             with self.dialect.readers.connect() as connection:
-                return connection.execute(sa.select(_schema.c.version)).scalar() == len(MIGRATIONS)
+                version = connection.execute(sa.select(_schema.c.version)).scalar()
+                return version == len(MIGRATIONS) and self.dialect.is_prepared(connection)
         except DBAPIError as error:
             if self.dialect.verdict(error) in ("busy", "undone", "lost"):
                 raise

@@ -63,6 +63,10 @@ class Dialect(ABC):
     def before_tables(self) -> None:
         """Prepare the place for its tables; raise OSError where the system refuses."""
 
+    def is_prepared(self, connection: sa.Connection) -> bool:  # noqa: ARG002
+        """Return whether `before_tables` would change nothing."""
+        return True
+
     @abstractmethod
     def lock_tables(self, connection: sa.Connection) -> None:
         """Keep others from making the tables until the transaction ends."""
@@ -235,6 +239,9 @@ class SQLite(Dialect):
         if mode != "wal":
             raise OSError(f"SQLite cannot keep a write-ahead log there: its journal mode is {mode!r}")
 
+    def is_prepared(self, connection: sa.Connection) -> bool:
+        return connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
     def lock_tables(self, connection: sa.Connection) -> None:
         pass  # BEGIN IMMEDIATE has done so
 
@@ -242,7 +249,6 @@ class SQLite(Dialect):
         pass
 
     def begin(self, connection: sa.Connection, seconds_left: float) -> None:
-        # The one wait of a transaction is at its beginning.
         # SQLite asks ten times a second, and among busy writers some are never lucky: so it is asked more often.
         deadline = time.monotonic() + seconds_left
         connection.exec_driver_sql("PRAGMA busy_timeout = 0")
@@ -254,7 +260,9 @@ class SQLite(Dialect):
                     raise
                 threading.Event().wait(POLL_INTERVAL_SECONDS)
             else:
-                return
+                break
+        # A copy that a backup has made may not be in WAL mode: then its commit waits for readers.
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(max(deadline - time.monotonic(), 0.0))}")
 
     def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
         pass

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -255,6 +258,29 @@ def test_a_waiting_writer_asks_often(sqlite: str) -> None:
     with held(adapter(sqlite), "trip"), pytest.raises(LockTimeout):  # type: ignore[arg-type]
         store.add_user_message("trip", "a")
     assert asked.count("BEGIN IMMEDIATE") > 15
+
+
+def test_a_copy_without_its_log_is_used_like_any_other(sqlite: str, tmp_path: Path) -> None:
+    """A copy of SQLite's own making is no longer in WAL mode: a commit waits for a reader until `create_schema`."""
+    adapter(sqlite).set_chat_history("trip", [{"role": "user", "content": str(number)} for number in range(500)])
+    with contextlib.closing(sqlite3.connect(tmp_path / "chats.db")) as connection:
+        connection.execute(f"VACUUM INTO '{tmp_path}/copy.db'")
+    store = adapter(f"sqlite:///{tmp_path}/copy.db")
+    assert store.add_user_message("trip", "a")
+    with contextlib.closing(sqlite3.connect(tmp_path / "copy.db", check_same_thread=False)) as reader:
+        assert reader.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+        rows = reader.execute("SELECT body FROM readfresh_messages")
+        rows.fetchone()
+        with pytest.raises(LockTimeout):
+            adapter(f"sqlite:///{tmp_path}/copy.db", lock_timeout=0.2).add_user_message("trip", "never")
+        timer = threading.Timer(0.3, rows.close)
+        timer.start()
+        assert store.add_user_message("trip", "b")
+        timer.join()
+    assert said(store, "trip")[500:] == ["a", "b"]
+    assert store.create_schema() is False
+    with contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_without_a_timeout_nobody_waits(url: str) -> None:
