@@ -103,7 +103,7 @@ def _store(store: Store, report: dict[str, Any]) -> Iterator[str]:
         "",
         "What the [conformance kit](../index.md) found; [the matrix](../matrix.md) has all stores.",
         "",
-        "| what was run | |",
+        "| what | as it was run |",
         "|---|---|",
         f"| version | {report['version']} |",
         f"| configuration | {report['configuration']} |",

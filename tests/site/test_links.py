@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from tests.site.build import OFFLINE, ROOT, BuiltSite
 
 HOSTS = {
+    "docs.agno.com",
     "docs.python.org",
     "docs.sqlalchemy.org",
     "filelock.readthedocs.io",
