@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from weakref import WeakSet
 
 from readfresh.chat import random_id
 from readfresh.errors import StoreMisused
@@ -136,12 +138,17 @@ class _Order:
     """Lets what belongs to one key run one after the other, in any number of event loops and threads."""
 
     def __init__(self) -> None:
+        self.forget()
+        _orders.add(self)
+
+    def forget(self) -> None:
+        """Begin anew, with nobody waiting."""
         self._mutex = threading.Lock()
-        self._last: dict[str, Future[None]] = {}  # of each key that is in use: done when its last one has run
+        self._queues: dict[str, list[Future[None]]] = {}  # of each key that is in use; what runs stands first
 
     @asynccontextmanager
     async def of(self, key: str) -> AsyncIterator[None]:
-        mine: Future[None] = Future()
+        mine: Future[None] = Future()  # done when this has run, or was cancelled before it could
         inside = {each: turn for each, turn in _inside.get({}).items() if not turn.done()}
         if (id(self), key) in inside:
             raise StoreMisused(
@@ -151,25 +158,37 @@ class _Order:
             )
         _inside.set({**inside, (id(self), key): mine})
         with self._mutex:
-            before = self._last.get(key)
-            self._last[key] = mine
-
-        def done(_before: object = None) -> None:
-            with self._mutex:
-                if self._last[key] is mine:
-                    del self._last[key]
-            mine.set_result(None)
-
+            queue = self._queues.setdefault(key, [])
+            queue.append(mine)
         try:
-            if before is not None:
+            # Again after each: one that is cancelled leaves the queue before those that stand before it have run.
+            while (before := self._before(queue, mine)) is not None:
                 await asyncio.wait({asyncio.wrap_future(before)})  # which does not cancel it when this is cancelled
             yield
         finally:
-            # One that is cancelled while it waits hands on to the next when the one before it is done.
-            if before is None or before.done():
-                done()
-            else:
-                before.add_done_callback(done)
+            with self._mutex:
+                queue.remove(mine)
+                if not queue and self._queues.get(key) is queue:
+                    del self._queues[key]
+            mine.set_result(None)
+
+    def _before(self, queue: list[Future[None]], mine: Future[None]) -> Future[None] | None:
+        with self._mutex:
+            place = queue.index(mine)
+            return queue[place - 1] if place else None
+
+
+_orders: WeakSet[_Order] = WeakSet()
+
+
+def _leave_turns_to_the_parent() -> None:
+    # A turn that is under way in the parent never ends in the child, and nobody would release its lock there.
+    for order in list(_orders):
+        order.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_turns_to_the_parent)
 
 
 def _escaped(part: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from readfresh import BotSessionManager, DefaultSessionStore, OutcomeUnknown, Se
 from tests.agents.support import (
     KINDS,
     PATIENCE_SECONDS,
+    ROOT,
     Before,
     FiveMethods,
     Given,
@@ -246,6 +249,71 @@ def test_turn_that_is_cancelled_while_it_waits_leaves_nothing_and_holds_up_nobod
     run(main())
 
 
+def test_thousand_turns_that_are_cancelled_while_they_wait_hold_up_nobody(files: DefaultSessionStore) -> None:
+    """The turn behind a thousand that gave up begins when the first one has ended.
+
+    Kills: a place that is handed on by a call inside a call, as deep as there are turns that gave up.
+    """
+
+    async def main() -> None:
+        manager, begun, go, model = BotSessionManager(files), asyncio.Event(), asyncio.Event(), Given()
+
+        async def slow(_messages: object) -> str:
+            begun.set()
+            await go.wait()
+            return "slow"
+
+        first = asyncio.create_task(manager.chat(slow, "ada", "first"))
+        await begun.wait()
+        given_up = [asyncio.create_task(manager.chat(model, "ada", "given up")) for _ in range(1000)]
+        waits = asyncio.Event()
+        asyncio.get_running_loop().call_soon(waits.set)
+        await waits.wait()
+        for task in given_up:
+            task.cancel()
+        await asyncio.wait(given_up)
+        last = asyncio.create_task(manager.chat(model, "ada", "last"))
+        go.set()
+        await asyncio.gather(first, last)
+        assert model.last == ["first", "slow", "last"]
+
+    run(main())
+
+
+def test_turn_that_is_under_way_holds_up_no_fork(folder: Path) -> None:
+    """A process that is forked while a user is answered answers the same user at once.
+
+    Kills: a child that waits for a turn that only its parent can end.
+    """
+    program = (
+        "import asyncio, os, sys, threading\n"
+        "from readfresh import BotSessionManager, DefaultSessionStore\n"
+        "manager = BotSessionManager(DefaultSessionStore(sys.argv[1]))\n"
+        "begun, go = threading.Event(), threading.Event()\n"
+        "def slow(_messages):\n"
+        "    begun.set()\n"
+        "    go.wait()\n"
+        "    return 'slow'\n"
+        "def answered(agent, prompt):\n"
+        "    asyncio.run(asyncio.wait_for(manager.chat(agent, 'ada', prompt), 20))\n"
+        "parent = threading.Thread(target=answered, args=(slow, 'parent'))\n"
+        "parent.start()\n"
+        "begun.wait()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    answered(lambda _messages: 'at once', 'child')\n"
+        "    os._exit(0)\n"
+        "status = os.waitpid(child, 0)[1]\n"
+        "go.set()\n"
+        "parent.join()\n"
+        "sys.exit(os.waitstatus_to_exitcode(status))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, folder], cwd=ROOT, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    expected = [("answered", "parent", "slow"), ("answered", "child", "at once")]
+    assert kept(make_store("default", folder), "bot_ada") == expected
+
+
 def test_nothing_is_left_of_users_who_are_answered(files: DefaultSessionStore) -> None:
     """A manager holds no more when it has answered a hundred users than before."""
 
@@ -253,7 +321,7 @@ def test_nothing_is_left_of_users_who_are_answered(files: DefaultSessionStore) -
         manager = BotSessionManager(files)
         await asyncio.gather(*(manager.chat(Given(), f"user-{number}", "Hi") for number in range(100)))
         await manager.reset("user-1")
-        assert manager._order._last == {}
+        assert manager._order._queues == {}
 
     run(main())
 
@@ -349,7 +417,7 @@ def test_wrong_turns_leave_nothing(
     with pytest.raises(error, match=match):
         run(manager.chat(agent, user_id, text))
     assert not any_store.session_exists("bot_ada")
-    assert manager._order._last == {}
+    assert manager._order._queues == {}
 
 
 # What is not kept
