@@ -10,8 +10,8 @@ import pytest
 from tests.matrix.reports import recorded
 from tests.matrix.stores import OURS, Store
 
-# The others take minutes: a writer that SQLite keeps waiting says nothing of it, and the kit waits to be sure.
-QUICK = ("default", "hierarchical", "postgresql", "redis")
+# Those on SQLite take minutes: a writer that SQLite keeps waiting says nothing of it, and the kit waits to be sure.
+QUICK = ("default", "hierarchical", "postgresql", "postgresql-hierarchical", "redis")
 RUN = [store for store in OURS if store.key in QUICK or os.environ.get("FULL_GRID") == "1"]
 EACH = pytest.mark.parametrize("store", OURS, ids=lambda store: store.key)
 
