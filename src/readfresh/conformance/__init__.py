@@ -1,11 +1,8 @@
 """Every guarantee as a check that runs over any store.
 
-    from readfresh.conformance import check
-
-    report = check("pkg.module:factory")
-    print(report.to_text())
-
-Or ``python -m readfresh.conformance pkg.module:factory``, or a test for each guarantee: see `conformance_tests`.
+``check("pkg.module:factory")`` returns a `Report`, and ``print(report.to_text())`` shows it.
+So does the command ``python -m readfresh.conformance pkg.module:factory``.
+`readfresh.conformance.pytest` makes a test for each guarantee.
 
 Read the modules in this order.
 

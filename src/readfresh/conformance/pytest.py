@@ -1,8 +1,6 @@
-"""A test for each guarantee, in a test module of your own.
+"""A test for each guarantee, in a test module of your own: ``test_guarantee = conformance_tests("pkg.module:factory")``.
 
-from readfresh.conformance.pytest import conformance_tests
-
-test_guarantee = conformance_tests("my_package.stores:factory")
+The name that the function gets has to begin as pytest's test functions do.
 """
 
 from __future__ import annotations
