@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from readfresh.chat import random_id
+from readfresh.chat import function, random_id
 from readfresh.errors import SessionNotFound
 from readfresh.names import check_id
 from readfresh.protocols import HistoryStoreProtocol
@@ -169,9 +169,12 @@ class LocalManagedAgent:
                 When it raises, the fields stay.
 
         Raises:
+            TypeError: `free` is no function.
             SessionStoreError: the store refused; what has been written the error says.
             Exception: whatever `free` raises.
         """
+        if free is not None:
+            function(free, "free")
         instance = self.compute_instance_id
 
         def release() -> object:

@@ -20,14 +20,16 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import takewhile
+from types import AsyncGeneratorType
 from typing import Any, Literal, TypeVar, cast
 from weakref import WeakSet
 
+from readfresh.chat import function
 from readfresh.errors import OutcomeUnknown
 from readfresh.model import SessionData, SessionMessage
 from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
 from readfresh.respond import Respond, Usage, pieces
-from readfresh.values import EMPTY, thaw
+from readfresh.values import EMPTY, text, thaw
 
 __all__ = ["AnswerStream", "Turn", "TurnKeeper", "turns_of"]
 
@@ -114,18 +116,24 @@ class TurnKeeper:
         new_id: makes the ids of turns.
 
     Raises:
-        TypeError: the store lacks one of the five methods; the message names it.
+        TypeError: the store lacks one of the five methods, is a class or is asynchronous; the message names it.
     """
 
     def __init__(self, store: SessionStoreProtocol, max_history: int | None, new_id: Callable[[], str]) -> None:
         if lacks := missing(store, FIVE_METHODS):
             raise TypeError(f"store must have five methods; {type(store).__name__} has no {lacks}")
+        if isinstance(store, type):
+            raise TypeError(f"store must be a store object, not the class {store.__name__}")
+        if inspect.iscoroutinefunction(store.add_message):
+            raise TypeError(
+                f"store must not be asynchronous; {type(store).__name__}.add_message is a coroutine function"
+            )
         self._store = store
         # Not by `isinstance`: since Python 3.12 that does not see the methods of a wrapper that passes calls on.
         self._history = None if missing(store, HISTORY_METHODS) else cast(HistoryStoreProtocol, store)
         self._takes_tools = _takes_tools(store.add_message)
         self._max_history = max_history
-        self._new_id = new_id
+        self._new_id = function(new_id, "new_id")
 
     @property
     def marks(self) -> bool:
@@ -147,11 +155,10 @@ class TurnKeeper:
 
     def ask(self, session_id: str, prompt: str, respond: Respond) -> AnswerStream:
         """Return the answer to a prompt as a stream; nothing happens before its first piece is asked for."""
-        if not isinstance(prompt, str):
-            raise TypeError(f"the prompt must be text, not {type(prompt).__name__}")
         if not callable(respond):
             raise TypeError(f"the model must be a function of the messages, not {type(respond).__name__}")
-        return AnswerStream(self, session_id, prompt, respond, self._new_id())
+        turn = text(self._new_id(), "what new_id returns")
+        return AnswerStream(self, session_id, text(prompt, "the prompt"), respond, turn)
 
     def turns(self, session_id: str) -> list[Turn]:
         """Return the turns of the session as it is now; of a store of five methods, its messages, each unmarked."""
@@ -213,6 +220,7 @@ class AnswerStream:
         Raises:
             StopAsyncIteration: the answer has ended and is kept.
             SessionStoreError: the store refused; what has been written the error says.
+            RuntimeError: another task is reading it, or the event loop that it was begun in has ended.
             TypeError, ValueError: the model gave what is no piece; the message names it.
             Exception: whatever the model raises; the turn is kept as ``failed``, with what there is of the answer.
         """
@@ -222,6 +230,9 @@ class AnswerStream:
             try:
                 if self._pieces is None:
                     self._pieces = pieces(self._respond, await to_the_end(self._begin))
+                elif cast(AsyncGeneratorType[Any, None], self._pieces).ag_frame is None:
+                    # `asyncio.run` has closed it, which is not the end of the answer.
+                    raise RuntimeError("the event loop that it was begun in has ended; read a stream in one event loop")
                 return await self._next_text(self._pieces)
             except StopAsyncIteration:
                 await self._end("answered")
@@ -237,7 +248,9 @@ class AnswerStream:
         """Stop: keep what there is of the answer as ``stopped``, and close the model. After the end it does nothing.
 
         Raises:
+            RuntimeError: another task is reading it.
             SessionStoreError: the store refused; the turn reads as ``unanswered``.
+            Exception: whatever an asynchronous model raises while it is closed; the turn is kept all the same.
         """
         with self._alone():
             await self._end("stopped")
@@ -283,7 +296,11 @@ class AnswerStream:
     def _keep_message(self, message: SessionMessage) -> None:
         metadata = {"turn": self._turn}
         if self._said:
-            self._keeper.add(self._session_id, SessionMessage("assistant", "".join(self._said), metadata=metadata))
+            try:
+                self._keeper.add(self._session_id, SessionMessage("assistant", "".join(self._said), metadata=metadata))
+            except OutcomeUnknown:
+                self._said.clear()  # it may be kept, and would be kept twice by the message that ends the turn
+                raise
             self._said.clear()
         metadata = {**message.metadata, **metadata}
         self._keeper.add(self._session_id, dataclasses.replace(message, metadata=metadata))

@@ -240,3 +240,10 @@ def test_instance_that_cannot_be_freed_stays(store: Any, asynchronous: bool) -> 
         run(agent.shutdown(fail_async if asynchronous else fail))
     assert agent.compute_instance_id == "i-1"
     assert store.get_session("trip").metadata["compute_instance_id"] == "i-1"
+
+
+def test_what_frees_is_a_function(store: Any) -> None:
+    """What is no function is named, also where there is nothing to free."""
+    with pytest.raises(TypeError, match="free must be a function"):
+        run(LocalManagedAgent(answer, store, "trip").shutdown("docker"))  # type: ignore[arg-type]
+    assert not store.session_exists("trip")

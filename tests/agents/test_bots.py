@@ -389,6 +389,7 @@ def test_plain_pairs_have_praisonais_ids(files: DefaultSessionStore) -> None:
         ({"platform": 3}, TypeError, "platform must be text"),
         ({"max_history": -1}, ValueError, "max_history must be 0 or more"),
         ({"max_history": True}, TypeError, "max_history must be a whole number"),
+        ({"new_id": "t"}, TypeError, "new_id must be a function"),
     ],
 )
 def test_wrong_arguments_are_named(
@@ -405,7 +406,7 @@ def test_wrong_arguments_are_named(
         (Given(), "", "Hi", ValueError, "user_id must not be empty"),
         (Given(), 42, "Hi", TypeError, "user_id must be text"),
         (Given(), "ada", None, TypeError, "the prompt must be text, not NoneType"),
-        (Given(), "ada", "\ud800", ValueError, "content contains a lone surrogate"),
+        (Given(), "ada", "\ud800", ValueError, "the prompt contains a lone surrogate"),
         ("gpt", "ada", "Hi", TypeError, "the model must be a function of the messages, not str"),
     ],
 )
@@ -479,6 +480,36 @@ def test_store_that_lacks_one_of_the_five_is_refused(missing: str) -> None:
     lacking = type("Lacking", (), methods)
     with pytest.raises(TypeError, match=f"store must have five methods; Lacking has no {missing}"):
         BotSessionManager(lacking())
+
+
+def test_class_is_no_store() -> None:
+    """A class that was never called is refused when the manager is made, not at the first turn."""
+    with pytest.raises(TypeError, match="store must be a store object, not the class FiveMethods"):
+        BotSessionManager(FiveMethods)  # type: ignore[arg-type]
+
+
+def test_asynchronous_store_is_refused() -> None:
+    """A store of coroutine functions is refused when the manager is made.
+
+    Kills: a prompt that is taken for kept when a coroutine was made that nobody awaits.
+    """
+
+    class Asynchronous(FiveMethods):
+        async def add_message(self, *_args: Any) -> bool:  # type: ignore[override]
+            return True
+
+    with pytest.raises(TypeError, match=r"must not be asynchronous; Asynchronous\.add_message is"):
+        BotSessionManager(Asynchronous(Path("never-written")))  # type: ignore[arg-type]
+
+
+def test_id_of_a_turn_is_text(files: DefaultSessionStore) -> None:
+    """A turn whose id is no text could not be told from others, so nothing is asked."""
+    model = Given()
+    numbered: Any = iter(range(9)).__next__
+    with pytest.raises(TypeError, match="what new_id returns must be text, not int"):
+        run(BotSessionManager(files, new_id=numbered).chat(model, "ada", "Hi"))
+    assert model.calls == []
+    assert not files.session_exists("bot_ada")
 
 
 def test_store_that_answers_false_has_failed() -> None:

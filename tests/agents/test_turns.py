@@ -20,6 +20,7 @@ from readfresh import (
     DefaultSessionStore,
     LocalManagedAgent,
     LockTimeout,
+    OutcomeUnknown,
     SessionData,
     SessionMessage,
     Usage,
@@ -366,6 +367,22 @@ def test_stream_is_read_by_one_task(files: DefaultSessionStore) -> None:
     assert kept(files, "trip") == [("stopped", "Hi", "a")]
 
 
+def test_stream_that_is_read_in_two_loops_fails(store: Any) -> None:
+    """A stream whose event loop has ended, which closes its model, does not pass for one that was answered.
+
+    Kills: the end of a generator taken for the end of an answer.
+    """
+    stream = LocalManagedAgent(counting, store, "trip").stream("Count")
+
+    async def piece() -> str:
+        return await anext(stream)
+
+    assert run(piece()) == "one "
+    with pytest.raises(RuntimeError, match="read a stream in one event loop"):
+        run(piece())
+    assert kept(store, "trip") == [("failed", "Count", "one ")]
+
+
 def test_error_in_the_loop_of_the_consumer_stops_the_stream(files: DefaultSessionStore) -> None:
     """A consumer that fails is a consumer that stops: what it was given is kept."""
 
@@ -558,6 +575,36 @@ def test_tool_call_that_is_refused_fails_the_turn(files: DefaultSessionStore) ->
 
     with pytest.raises(LockTimeout):
         run(LocalManagedAgent(model, Refusing(files, 2, locked), "trip").execute("Hi"))
+    assert kept(files, "trip") == [("failed", "Hi", "Let me see.")]
+
+
+def test_text_that_may_be_kept_is_not_kept_again(files: DefaultSessionStore) -> None:
+    """Text whose append ends with OutcomeUnknown, and was made, stands in the session once.
+
+    Kills: a mark that repeats it.
+    """
+
+    def model(_messages: object) -> Iterator[Any]:
+        yield "Let me see."
+        yield CALL
+
+    class Doubtful(Refusing):
+        def __getattr__(self, name: str) -> Any:
+            made = getattr(self._inner, name)
+            asked = super().__getattr__(name)
+
+            def add_message(*args: Any, **tools: Any) -> Any:
+                if self._left == 0:
+                    made(*args, **tools)
+                return asked(*args, **tools)
+
+            return add_message if name == "add_message" else made
+
+    def doubt() -> None:
+        raise OutcomeUnknown("the answer was lost", session_id="trip")
+
+    with pytest.raises(OutcomeUnknown):
+        run(LocalManagedAgent(model, Doubtful(files, 1, doubt), "trip").execute("Hi"))
     assert kept(files, "trip") == [("failed", "Hi", "Let me see.")]
 
 
