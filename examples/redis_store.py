@@ -82,7 +82,7 @@ class RedisStore:
         self._set_if_unchanged = self._redis.register_script(SET_IF_UNCHANGED)
 
     def close(self) -> None:
-        """Close the connections; the store is of no use afterwards."""
+        """Close the connections; a call after it opens new ones."""
         self._redis.close()
 
     # Five methods make a session store.
@@ -98,6 +98,8 @@ class RedisStore:
         tool_call_id: str | None = None,
     ) -> bool:
         """Add a message at the end of the session; return True."""
+        if content is None and not tool_calls:
+            raise ValueError("content must not be None without tool_calls")
         message = SessionMessage(
             role=role,
             content=content,
@@ -228,20 +230,24 @@ class RedisStore:
         if "WRONGTYPE" in str(error):
             return self._damaged(session_id, error)
         return ReadFailed(
-            str(error), session_id=session_id, path=self._key(session_id)
+            _told(error), session_id=session_id, path=self._key(session_id)
         )
 
     def _unwritten(self, session_id: str, error: RedisError) -> Exception:
         # An answer is a refusal. Without one, it may have been done.
         refused = isinstance(error, ResponseError)
         return (WriteFailed if refused else OutcomeUnknown)(
-            str(error), session_id=session_id, path=self._key(session_id)
+            _told(error), session_id=session_id, path=self._key(session_id)
         )
 
     def _damaged(self, session_id: str, error: Exception) -> Exception:
         return SessionDamaged(
-            f"the key holds no session: {error}",
+            f"the key holds no session: {_told(error)}",
             session_id=session_id,
             path=self._key(session_id),
             next_step="Look at it with redis-cli; delete_session deletes it.",
         )
+
+
+def _told(error: Exception) -> str:
+    return str(error).rstrip(".")  # the sentence goes on

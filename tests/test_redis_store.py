@@ -277,6 +277,20 @@ def test_a_wrong_argument_changes_nothing(store: RedisStore, client: "redis.Redi
     assert client.get("chats:trip") == before
 
 
+def test_a_message_that_says_nothing_is_refused(store: RedisStore) -> None:
+    """A message without content and tool calls, which no model takes, is refused, and nothing is written."""
+    with pytest.raises(ValueError, match="content must not be None without tool_calls"):
+        store.add_message("trip", "user", None)
+    assert not store.session_exists("trip")
+
+
+def test_a_store_that_was_closed_opens_new_connections(store: RedisStore) -> None:
+    """A call after `close` is a call as any other."""
+    store.close()
+    store.add_message("trip", "user", "kept")
+    assert contents(store) == ["kept"]
+
+
 @pytest.mark.parametrize("name", [*READS, *WRITES])
 def test_a_server_that_is_gone(own_redis: RedisServer, name: str) -> None:
     """A call to a killed server raises, has written nothing, and works again when the server is back with its data."""
@@ -286,6 +300,7 @@ def test_a_server_that_is_gone(own_redis: RedisServer, name: str) -> None:
     with pytest.raises(ReadFailed) as told:
         (READS | WRITES)[name](store)
     assert told.value.written == "nothing"
+    assert ".." not in str(told.value)
     own_redis.start()
     assert contents(store) == ["kept"]
     store.close()

@@ -2,18 +2,19 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
 
 from readfresh import DefaultSessionStore, LocalManagedAgent, turns_of
 
 
-async def interrupted(_messages):
+async def interrupted(_messages: object) -> AsyncIterator[str]:
     """Give one piece, get the signal, and wait for ever."""
     yield "one "
     signal.raise_signal(signal.SIGTERM)  # as `kill` and service managers do
     await asyncio.Event().wait()
 
 
-async def main(agent):
+async def main(agent: LocalManagedAgent) -> None:
     """Answer, until the process is told to end."""
     turn = asyncio.create_task(agent.execute("Count!"))
     loop = asyncio.get_running_loop()
