@@ -20,7 +20,8 @@ Read the source in this order; a module imports only what stands above it.
 - `damage`: the way out of a damaged file, and the inspection of a directory
 - `move`: from a directory into a database, while workers run
 - `respond`: any callable as a model
-- `turns`: what a user says and what answers it, kept by appends
+- `turns`: what a user says and what answers it, as a session holds it
+- `answers`: a turn, kept by appends while a model answers
 - `bots`: a history for each user of a bot
 - `agents`: an agent whose turns and state outlive its process
 - `conformance`: every guarantee as a check that runs over any store
@@ -29,6 +30,7 @@ Read the source in this order; a module imports only what stands above it.
 from typing import TYPE_CHECKING
 
 from readfresh.agents import LocalManagedAgent
+from readfresh.answers import AnswerStream
 from readfresh.bots import BotSessionManager
 from readfresh.chat import ChatStore
 from readfresh.damage import Finding, Rescued, rescue, verify
@@ -52,7 +54,7 @@ from readfresh.hierarchical import HierarchicalSessionStore, get_hierarchical_se
 from readfresh.model import ExtendedSessionData, SessionData, SessionMessage, SessionSnapshot
 from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
 from readfresh.respond import Usage
-from readfresh.turns import AnswerStream, Turn, turns_of
+from readfresh.turns import Turn, turns_of
 
 if TYPE_CHECKING:
     from readfresh.database import DbSessionAdapter

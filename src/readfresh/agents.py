@@ -11,12 +11,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from readfresh.answers import HISTORY_METHODS, AnswerStream, TurnKeeper, made, missing, to_the_end
 from readfresh.chat import function, random_id
 from readfresh.errors import SessionNotFound
 from readfresh.names import check_id
 from readfresh.protocols import HistoryStoreProtocol
 from readfresh.respond import Respond, Usage
-from readfresh.turns import HISTORY_METHODS, AnswerStream, TurnKeeper, made, missing, to_the_end
 from readfresh.values import optional_count, thaw
 
 __all__ = ["LocalManagedAgent"]

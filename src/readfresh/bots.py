@@ -18,11 +18,11 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from weakref import WeakSet
 
+from readfresh.answers import TurnKeeper, to_the_end
 from readfresh.chat import random_id
 from readfresh.errors import StoreMisused
 from readfresh.protocols import SessionStoreProtocol
 from readfresh.respond import Respond
-from readfresh.turns import TurnKeeper, to_the_end
 from readfresh.values import optional_count, text
 
 __all__ = ["BotSessionManager"]

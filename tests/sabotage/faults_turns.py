@@ -30,7 +30,7 @@ def history_replaced() -> None:
 
 def _save_at_the_end(save: Any) -> None:
     """Save, when a turn ends, what was read when it began, and the turn."""
-    from readfresh.turns import AnswerStream
+    from readfresh.answers import AnswerStream
 
     begin, keep_last = AnswerStream._begin, AnswerStream._keep_last
 
@@ -51,7 +51,7 @@ def _save_at_the_end(save: Any) -> None:
 def prompt_kept_with_the_answer() -> None:
     """Keep the prompt when the answer is there, and not before."""
     from readfresh import SessionMessage
-    from readfresh.turns import AnswerStream
+    from readfresh.answers import AnswerStream
 
     def begin(self: Any) -> Any:
         before = self._keeper.turns(self._session_id)
@@ -139,7 +139,7 @@ def failed_prompt_taken_back() -> None:
 
 def usage_counted_twice() -> None:
     """Count what a model tells when it tells it, and once more."""
-    from readfresh import Usage, turns
+    from readfresh import Usage, answers
     from readfresh.respond import pieces
 
     async def twice(respond: Any, messages: Any) -> Any:
@@ -148,12 +148,12 @@ def usage_counted_twice() -> None:
             if isinstance(piece, Usage):
                 yield piece
 
-    put(turns, pieces=twice)
+    put(answers, pieces=twice)
 
 
 def turns_not_marked() -> None:
     """Leave the messages without the id of their turn."""
-    from readfresh.turns import TurnKeeper
+    from readfresh.answers import TurnKeeper
 
     add = TurnKeeper.add
 
@@ -166,20 +166,20 @@ def turns_not_marked() -> None:
 
 def append_given_up() -> None:
     """Leave a write alone when its task is cancelled."""
-    from readfresh import agents, bots, turns
+    from readfresh import agents, answers, bots
 
     async def in_thread(function: Any, *args: Any) -> Any:
         return await asyncio.to_thread(function, *args)
 
-    for module in (agents, bots, turns):
+    for module in (agents, answers, bots):
         put(module, to_the_end=in_thread)
 
 
 def append_made_again() -> None:
     """Make a write again when its task is cancelled, to be sure."""
-    from readfresh import agents, bots, turns
+    from readfresh import agents, answers, bots
 
-    to_the_end = turns.to_the_end
+    to_the_end = answers.to_the_end
 
     async def twice(function: Any, *args: Any) -> Any:
         try:
@@ -188,7 +188,7 @@ def append_made_again() -> None:
             await to_the_end(function, *args)
             raise
 
-    for module in (agents, bots, turns):
+    for module in (agents, answers, bots):
         put(module, to_the_end=twice)
 
 
@@ -214,13 +214,13 @@ def users_joined_by_an_underscore() -> None:
 
 def limit_counts_messages() -> None:
     """Give the model the newest messages, wherever that cuts."""
-    from readfresh import turns
+    from readfresh import answers
 
     def newest(before: Any, max_history: int | None) -> Any:
         messages = [message.for_model() for turn in before for message in turn.messages]
         return messages if max_history is None else messages[len(messages) - max_history :]
 
-    put(turns, _for_model=newest)
+    put(answers, for_model=newest)
 
 
 def state_saved_as_a_whole() -> None:
