@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,28 @@ class InPlace(GoodStore):
 
     def save(self, session_id: str, session: Session) -> None:
         self.path(session_id).write_text(json.dumps(session), encoding="utf-8")
+
+
+class UnlockedInAThread(Unlocked):
+    """No lock, and whatever is done to the files is done by a thread that the store has started."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place)
+        self._thread = ThreadPoolExecutor(1)
+
+    def add_message(self, session_id: str, role: str, content: str, metadata: Mapping[str, Any] | None = None) -> bool:
+        return self._thread.submit(super().add_message, session_id, role, content, metadata).result()
+
+
+class InPlaceInAThread(InPlace):
+    """The file is written where it stands, by a thread that the store has started."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place)
+        self._thread = ThreadPoolExecutor(1)
+
+    def save(self, session_id: str, session: Session) -> None:
+        self._thread.submit(super().save, session_id, session).result()
 
 
 class ReadersWait(InPlace):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,24 @@ def test_five_methods_are_enough() -> None:
     assert len(report.with_status("kept")) == 9
     reason = report.results["none-is-a-value"].reason
     assert reason == "the store has no `update_session_metadata`, no `get_session`"
+
+
+def test_a_database_of_plain_rows_is_no_file_of_a_session() -> None:
+    """A file that holds all sessions changes with each of them; a bot that cannot call a store says how it would."""
+    report = check(factories.InOneDatabase, ["nothing-else-changes", "damage-is-kept", "a-turn-is-kept"])
+    assert report.with_status("kept") == ["nothing-else-changes"], report.to_text()
+    assert report.with_status("not applicable") == ["damage-is-kept"]
+    assert (
+        "add_message(session_id, role, content, metadata), meets TypeError" in report.results["a-turn-is-kept"].reason
+    )
+
+
+def test_a_crash_that_damages_all_sessions_does_not_end_a_check() -> None:
+    """Whoever writes all sessions into one file breaks all-or-nothing, and the other checks go on in a new place."""
+    report = check(factories.OneFile, ["all-or-nothing", "waiting-is-bounded"], patience=3.0)
+    assert report.with_status("broken") == ["all-or-nothing"], report.to_text()
+    assert report.with_status("kept") == ["waiting-is-bounded"], report.to_text()
+    assert report.results["waiting-is-bounded"].kills < 40
 
 
 def test_a_factory_without_a_name_is_handed_over_by_a_fork() -> None:
@@ -78,13 +97,33 @@ def test_a_verb_that_fails_is_not_kept() -> None:
         ("tests.conformance.factories:nothing", "has no 'nothing'"),
         ("nowhere.py:factory", "there is no file 'nowhere.py'"),
         (factories.raises, "the factory makes no store: OSError: the server is away"),
+        (factories.Asynchronous, "whose get_chat_history is asynchronous: the kit calls get_chat_history(session_id)"),
+        (factories.TakesNoRole, "whose add_message cannot be called as add_message(session_id, role, content): too"),
         (factories.not_a_store, "the factory makes a dict, which has no add_message"),
     ],
-    ids=["no name", "no module", "no such name", "no file", "raises", "no store"],
+    ids=["no name", "no module", "no such name", "no file", "raises", "async", "signature", "no store"],
 )
 def test_a_factory_that_makes_no_store_is_refused(factory: str, said: str) -> None:
     """A factory that cannot be had, or makes no session store, raises an error that says what to write instead."""
-    with pytest.raises(FactoryError, match=said.replace("(", r"\(")):
+    with pytest.raises(FactoryError, match=re.escape(said)):
+        check(factory)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def factory(place) pass", ": SyntaxError: expected ':' (mine.py, line 1)"),
+        ("raise SystemExit(3)", ": SystemExit: 3"),
+        ("import os; print('farewell', flush=True); os._exit(4)", " ended with status 4: farewell"),
+        ("input()", ": EOFError: EOF when reading a line"),
+    ],
+    ids=["no Python", "exits", "ends the process", "asks"],
+)
+def test_a_module_that_cannot_be_imported_says_why(text: str, said: str, tmp_path: Path) -> None:
+    """Whatever the import of the factory does, the error names the factory and what became of it."""
+    (tmp_path / "mine.py").write_text(text)
+    factory = f"{tmp_path / 'mine.py'}:factory"
+    with pytest.raises(FactoryError, match=re.escape(f"{factory!r}{said}")):
         check(factory)
 
 

@@ -15,7 +15,19 @@ from readfresh.conformance.crew import Crew, Lane, Outcome, WorkerFailed
 from readfresh.conformance.history import History
 from readfresh.conformance.operations import EMPTY, Operation, State, contents
 
-__all__ = ["RIVALS", "Arena", "Broken", "NotApplicable", "Race", "Run", "kills", "races", "setting_of"]
+__all__ = [
+    "RIVALS",
+    "Arena",
+    "Broken",
+    "NotApplicable",
+    "Race",
+    "Run",
+    "kills",
+    "next_point",
+    "races",
+    "setting_of",
+    "thinned",
+]
 
 # How long a call may take before the kit says that it waits for ever. The longest default that we met is 10 s.
 PATIENCE_SECONDS = 15.0
@@ -27,6 +39,8 @@ WAITING_SECONDS = 0.02
 LOOK_SECONDS = 0.008
 LOOKS_ASLEEP = 7
 POINTS = 100
+# Of so many points in a row that are the same call at the same line, those in the midst are left out.
+ALIKE = 5
 RIVALS = {"thread": "two threads of one process", "process": "two processes"}
 
 
@@ -94,14 +108,18 @@ class Arena:
 
     def __init__(self, run: Run, a: Lane, thread: Lane, process: Lane, judge: Lane) -> None:
         self.run = run
-        self.sandbox = run.folder / uuid.uuid4().hex[:12]
-        self.place = self.sandbox / f"rf{uuid.uuid4().hex[:12]}"
-        self.place.mkdir(parents=True)
         self.a = a
         self.rivals = {"thread": thread, "process": process}
         self.judge = judge
         self._numbers = itertools.count(1)
-        for lane in (a, thread, process):
+        self.move()
+
+    def move(self) -> None:
+        """Go to a place that is empty; the store objects of the workers are opened there."""
+        self.sandbox = self.run.folder / uuid.uuid4().hex[:12]
+        self.place = self.sandbox / f"rf{uuid.uuid4().hex[:12]}"
+        self.place.mkdir(parents=True)
+        for lane in (self.a, *self.rivals.values()):
             self.open(lane)
 
     def open(self, lane: Lane) -> None:
@@ -194,15 +212,20 @@ class Arena:
             **order,
         )
 
-    def settle(self, lane: Lane) -> bool:
-        """Wait until a rival's call has ended or is blocked; return whether it is blocked. Its end is still to hear."""
+    def settle(self, lane: Lane, *, look: bool = True) -> bool:
+        """Wait until a rival's call has ended or is blocked; return whether it is blocked. Its end is still to hear.
+
+        Args:
+            lane: the rival's.
+            look: whether the call is blocked where its thread sleeps; not where it is made in another thread.
+        """
         end = time.monotonic() + BLOCKED_SECONDS
         until, asleep = end, 0
         while True:
             left = min(until, end) - time.monotonic()
             answer = lane.hear(max(0.0, min(left, LOOK_SECONDS)))
             if "hung" in answer and left > LOOK_SECONDS:
-                asleep = asleep + 1 if lane.sleeps() else 0
+                asleep = asleep + 1 if look and lane.sleeps() else 0
                 if asleep < LOOKS_ASLEEP:
                     continue
             if "hung" in answer or answer.get("waiting") == "sleep":  # whoever sleeps polls for something
@@ -251,7 +274,7 @@ def races(
     lines = rival == "thread"
     session = arena.session()
     arena.begin(session, before, History())
-    points = _thinned(_points(arena, session, _made(one, arena, session, History()), lines=lines))
+    points = thinned(_points(arena, session, _made(one, arena, session, History()), lines=lines))
     at = 0
     while at < len(points):
         number, _ = points[at]
@@ -287,9 +310,7 @@ def races(
             arena.run.forget_workers()
             raise Broken(f"a call has not ended after {arena.run.patience:g} s", history)
         yield Race(session, state, answer["stopped"], blocked, ended_a, ended_b, history)
-        at += 1
-        if blocked:
-            at = next((later for later in range(at, len(points)) if points[later][1]), len(points))
+        at = next_point(points, at, blocked=blocked)
 
 
 def kills(
@@ -302,9 +323,14 @@ def kills(
     session = arena.session()
     arena.begin(session, before, History())
     points = _points(arena, session, _made(one, arena, session, History()))
-    for number in [*range(len(points)), None]:
+    for number in [*(number for number, _ in thinned(points)), None]:
         session, history = arena.session(), History("Worker A and worker B are two processes")
-        state = arena.begin(session, before, history)
+        try:
+            state = arena.begin(session, before, history)
+        except WorkerFailed:  # the last kill has damaged what all sessions of this store share
+            arena.move()
+            history = History(history.setting)
+            state = arena.begin(session, before, history)
         last = _made(one, arena, session, history)
         victim = arena.run.crew.fork()
         arena.open(victim)
@@ -342,20 +368,29 @@ def field_of(session: Any, name: str) -> Any:
     return session.get(name)
 
 
-def _thinned(points: list[tuple[str, bool]]) -> list[tuple[int, bool]]:
+def thinned(points: list[tuple[str, bool]]) -> list[tuple[int, bool]]:
     """Return the numbers of the points to try: contacts and first points after a release before lines."""
-    numbered = [(number, released) for number, (_, released) in enumerate(points)]
-    if len(points) <= POINTS:
+    numbered = [(number, points[number][1]) for number in _unlike(points)]
+    if len(numbered) <= POINTS:
         return numbered
-    kept = {
-        n
-        for n, (where, released) in enumerate(points)
-        if released or " in " in where  # a contact is named with the place it is in
-    }
-    lines = [n for n in range(len(points)) if n not in kept]
+    kept = {n for n, released in numbered if released or " in " in points[n][0]}  # a contact is named with its place
+    lines = [n for n, _ in numbered if n not in kept]
     room = max(POINTS - len(kept), 10)
     kept |= set(lines[:: max(1, len(lines) // room)])
     return [each for each in numbered if each[0] in kept]
+
+
+def next_point(points: list[tuple[int, bool]], at: int, *, blocked: bool) -> int:
+    """Return the place of the next point to try: after a rival was blocked, one where something has been let go."""
+    after = range(at + 1, len(points))
+    return next((later for later in after if points[later][1] or not blocked), len(points))
+
+
+def _unlike(points: list[tuple[str, bool]]) -> Iterator[int]:
+    """Give the numbers of the points; of a long row of the same ones, the first two, the middle and the last."""
+    for _, row in itertools.groupby(range(len(points)), key=lambda number: points[number]):
+        alike = list(row)
+        yield from alike if len(alike) <= ALIKE else (*alike[:2], alike[len(alike) // 2], alike[-1])
 
 
 def setting_of(rival: str) -> str:

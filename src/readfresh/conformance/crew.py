@@ -36,7 +36,7 @@ class Outcome:
     Args:
         kind: ``returned``, ``raised``, ``died`` or ``hung``.
         value: what it returned.
-        error: the last line of the traceback.
+        error: the name of the error, and the first line of what it says.
         where: file and line where it was raised.
         points: the points that it went through, each with whether something had been let go before it.
         seconds: how long it took.
@@ -206,12 +206,17 @@ class Crew:
         theirs.close()  # so that the end of that process is the end of the socket
         self._control.sendall(json.dumps({"factory": name}).encode())
         self._control.settimeout(IMPORT_SECONDS)
-        answer = self._control.recv(1 << 16)
+        try:
+            answer = self._control.recv(1 << 16)
+        except TimeoutError:
+            self.end()
+            raise FactoryError(f"{name!r} has not been imported after {IMPORT_SECONDS:g} s") from None
         if not answer or "raised" in (told := json.loads(answer)):
             self.end()
         if not answer:
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
-            raise FactoryError(f"the process that imports {name!r} ended: {''.join(last)}")
+            status = self._first.returncode
+            raise FactoryError(": ".join([f"the process that imports {name!r} ended with status {status}", *last]))
         if "raised" in told:
             raise FactoryError(told["raised"])
 

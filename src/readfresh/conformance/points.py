@@ -7,18 +7,20 @@ Nothing of the store is changed for it: Python itself tells what a thread is abo
 2. A line of the store's own code is a point the first time it is reached: a rival in another thread sees memory too.
 3. A point remembers whether something was let go since the point before it, such as a lock: a rival that was blocked
    may get through from there on, and not before.
+4. What threads do that the store has started is part of the call that is under way.
 """
 
 from __future__ import annotations
 
 import linecache
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["Points", "own_folders"]
+__all__ = ["Points", "own_folders", "watch_new_threads"]
 
 # What in `os` can be seen from elsewhere, or sees it.
 _SYSTEM = {
@@ -38,21 +40,23 @@ _HERE = str(Path(__file__).parent)
 
 
 class Points:
-    """Counts the points of one call in one thread, and does something at one of them.
+    """Counts the points of one call, and does something at one of them.
 
     Args:
         own: the folders and files whose lines are points.
         lines: whether lines are points; contacts always are.
-        reached: called at every point with its number, from 0, and where it is.
+        reached: called at every point with its number, from 0, and where it is; it may return what waits there.
         waiting: called before a call that may wait for somebody, with its name, and after it, with the empty text.
     """
+
+    _current: ClassVar[Points | None] = None  # the one that the store's threads add to
 
     def __init__(
         self,
         own: tuple[str, ...] = (),
         *,
         lines: bool = False,
-        reached: Callable[[int, str], None] | None = None,
+        reached: Callable[[int, str], Callable[[], object] | None] | None = None,
         waiting: Callable[[str], None] | None = None,
     ) -> None:
         self._own = own
@@ -61,9 +65,13 @@ class Points:
         self._waiting = waiting
         self._seen: set[tuple[str, int]] = set()
         self._released = False
+        self._over = False
+        self._adding = threading.Lock()
         self.found: list[tuple[str, bool]] = []
 
     def __enter__(self) -> Points:
+        if self._reached:  # a rival is only asked whether it waits
+            Points._current = self
         if self._lines:
             sys.settrace(self._calls)
         sys.setprofile(self._contacts)
@@ -72,12 +80,21 @@ class Points:
     def __exit__(self, *_raised: object) -> None:
         sys.setprofile(None)
         sys.settrace(None)
+        with self._adding:  # from here on nobody is stopped
+            self._over = True
+        if Points._current is self:
+            Points._current = None
 
     def _point(self, what: str, frame: FrameType) -> None:
-        self.found.append((f"{what}{' in' if what != 'before' else ''} {self._place(frame)}".rstrip(), self._released))
-        self._released = False
-        if self._reached:
-            self._reached(len(self.found) - 1, self.found[-1][0])
+        where = f"{what}{' in' if what != 'before' else ''} {self._place(frame)}".rstrip()
+        with self._adding:
+            if self._over:
+                return
+            self.found.append((where, self._released))
+            self._released = False
+            wait = self._reached(len(self.found) - 1, where) if self._reached else None
+        if wait:
+            wait()
 
     def _contacts(self, frame: FrameType, event: str, function: Any) -> None:
         if event == "c_call":
@@ -111,6 +128,21 @@ class Points:
         while frame is not None and not self._is_own(frame.f_code.co_filename):
             frame = frame.f_back
         return f"{Path(frame.f_code.co_filename).name} line {frame.f_lineno}" if frame else "what it calls"
+
+
+def watch_new_threads() -> None:
+    """Let the threads that are started from now on add to the call that is under way."""
+
+    def contacts(frame: FrameType, event: str, function: Any) -> None:
+        if points := Points._current:
+            points._contacts(frame, event, function)
+
+    def calls(frame: FrameType, event: str, argument: Any) -> Any:
+        points = Points._current
+        return points._calls(frame, event, argument) if points and points._lines else None
+
+    threading.setprofile(contacts)
+    threading.settrace(calls)
 
 
 def own_folders(store: object, factory: object) -> tuple[str, ...]:

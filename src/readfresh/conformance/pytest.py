@@ -1,6 +1,6 @@
-"""A test for each guarantee, in a test module of your own: ``test_guarantee = conformance_tests("pkg.module:factory")``.
+"""A test for each guarantee, in a test module of your own.
 
-The name that the function gets has to begin as pytest's test functions do.
+``test_guarantee = conformance_tests("my_package.stores:factory")`` is all of it.
 """
 
 from __future__ import annotations

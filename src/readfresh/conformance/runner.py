@@ -15,10 +15,9 @@ from readfresh.conformance.crew import Crew, WorkerFailed
 from readfresh.conformance.factory import FactoryError, StoreFactory
 from readfresh.conformance.guarantees import GUARANTEES
 from readfresh.conformance.report import Report, Result
+from readfresh.conformance.worker import FIVE
 
 __all__ = ["check"]
-
-FIVE = ("add_message", "get_chat_history", "clear_session", "delete_session", "session_exists")
 
 
 def check(
@@ -74,7 +73,7 @@ def _first_look(run: Run) -> dict[str, Any]:
     ended = lane.outcome(120.0)
     lane.end()
     if ended.kind != "returned":
-        raise FactoryError(f"the factory makes no store: {ended}")
+        raise FactoryError(f"the factory makes no store: {ended} ({ended.where})")
     opened: dict[str, Any] = ended.value
     run.methods = frozenset(opened["methods"])
     run.extras = frozenset(opened["extras"])
@@ -83,6 +82,8 @@ def _first_look(run: Run) -> dict[str, Any]:
             f"the factory makes a {opened['class']}, which has no {', '.join(missing)}; "
             f"a session store has {', '.join(FIVE)}"
         )
+    if opened["unfit"]:
+        raise FactoryError(f"the factory makes a {opened['class']}, {opened['unfit']}")
     return opened
 
 

@@ -9,6 +9,7 @@ A worker has lanes: threads with a store object each.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import os
 import queue
@@ -25,9 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from readfresh.conformance.factory import FactoryError, from_name
-from readfresh.conformance.points import Points, own_folders
+from readfresh.conformance.points import Points, own_folders, watch_new_threads
 
-__all__ = ["serve_forks"]
+__all__ = ["FIVE", "serve_forks"]
+
+FIVE = ("add_message", "get_chat_history", "clear_session", "delete_session", "session_exists")
 
 WAITS_TOLD = 100
 
@@ -38,8 +41,8 @@ def main() -> None:
     order = json.loads(control.recv(1 << 16))
     try:
         factory = from_name(order["factory"])
-    except Exception as error:
-        said = str(error) if isinstance(error, FactoryError) else f"{order['factory']!r}: {_last_line(error)}"
+    except BaseException as error:  # a module may call sys.exit
+        said = str(error) if isinstance(error, FactoryError) else f"{order['factory']!r}: {_said(error)}"
         control.sendall(json.dumps({"raised": said}).encode())
         return
     control.sendall(b"{}")
@@ -75,12 +78,14 @@ class _Worker:
         self.factory = factory
 
     def serve(self) -> None:
+        watch_new_threads()
         for line in self._socket.makefile("rb"):
             order = json.loads(line)
             number = order["lane"]
             if number not in self._lanes:
                 self._lanes[number] = _Lane(self, number)
-            self._lanes[number].orders.put(order)
+            lane = self._lanes[number]
+            (lane.going if order["do"] == "go" else lane.orders).put(order)
 
     def say(self, lane: int, **answer: object) -> None:
         data = json.dumps({"lane": lane, **answer}, default=_plain).encode() + b"\n"
@@ -98,9 +103,13 @@ class _Lane:
         self._place = "\0"
         self._own: tuple[str, ...] = ()
         self.orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        # What has been stopped waits here: it may be in a thread of the store's.
+        self.going: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
+        sys.setprofile(None)  # this thread is the kit's, and no thread of a store's
+        sys.settrace(None)
         while True:
             order = self.orders.get()
             began = time.monotonic()
@@ -109,7 +118,7 @@ class _Lane:
                 self._say(returned=answer)
             except BaseException as error:
                 took = time.monotonic() - began
-                said = _last_line(error).replace(self._place, "place")
+                said = _said(error).replace(self._place, "place")
                 self._say(raised=said, where=_where(error), seconds=took)
             if order.get("die") == "returned":
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -131,6 +140,7 @@ class _Lane:
         describe = getattr(self._worker.factory, "describe", None)
         return {
             "thread": [os.getpid(), threading.get_native_id()],
+            "unfit": _unfit(self._store),
             "class": type(self._store).__name__,
             "methods": sorted(n for n in names if n[0] != "_" and callable(getattr(self._store, n, None))),
             "extras": [name for name in ("damage", "close", "describe") if hasattr(self._worker.factory, name)],
@@ -141,25 +151,19 @@ class _Lane:
         """Call a method of the store, stop or die at the point that the order names."""
         stop, die = order.get("stop"), order.get("die")
 
-        def reached(number: int, where: str) -> None:
+        def reached(number: int, where: str) -> Callable[[], object] | None:
             if number == die:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if number == stop:
-                self._say(stopped=where)
-                self.orders.get()
-
-        announced: Counter[str] = Counter()
-
-        def waiting(name: str) -> None:
-            announced[name] += 1  # whoever polls would tell it for ever
-            if announced[name] <= WAITS_TOLD:
-                self._say(waiting=name)
+            if number != stop:
+                return None
+            self._say(stopped=where)
+            return self.going.get
 
         points = Points(
             self._own,
             lines=order.get("lines", False),
-            reached=reached,
-            waiting=waiting if order.get("rival") else None,
+            reached=None if order.get("rival") else reached,
+            waiting=self.teller() if order.get("rival") else None,
         )
         method = getattr(self._store, order["verb"])
         began = time.monotonic()
@@ -169,8 +173,7 @@ class _Lane:
 
     def repeat(self, order: dict[str, Any]) -> int:
         """Add messages one after another, from the moment at which the kit says so; return how many were refused."""
-        self._say(stopped="at the barrier")
-        self.orders.get()
+        self.stop("at the barrier")
         refused = 0
         for number in range(order["count"]):
             try:
@@ -187,12 +190,40 @@ class _Lane:
     def run(self, order: dict[str, Any]) -> Any:
         """Call a function of the kit with the store: for what is more than one call of a method."""
         function: Callable[..., Any] = from_name(order["function"])
-        return function(self._store, self._stop, *order["args"])
+        return function(self._store, self, *order["args"])
 
-    def _stop(self, where: str) -> None:
+    def teller(self) -> Callable[[str], None]:
+        """Return what tells the kit that a call waits for somebody."""
+        announced: Counter[str] = Counter()
+
+        def tell(name: str) -> None:
+            announced[name] += 1  # whoever polls would tell it for ever
+            if announced[name] <= WAITS_TOLD:
+                self._say(waiting=name)
+
+        return tell
+
+    def stop(self, where: str) -> None:
         """Stop until the kit says go."""
         self._say(stopped=where)
-        self.orders.get()
+        self.going.get()
+
+
+def _unfit(store: Any) -> str:
+    """Return what is wrong with the signature of one of the five methods; the empty text where all can be called."""
+    for name in FIVE:
+        method = getattr(store, name, None)
+        arguments = ["session_id", "role", "content"] if name == "add_message" else ["session_id"]
+        call = f"{name}({', '.join(arguments)})"
+        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            return f"whose {name} is asynchronous: the kit calls {call}, and awaits nothing"
+        try:
+            inspect.signature(method).bind(*arguments) if callable(method) else None
+        except TypeError as error:
+            return f"whose {name} cannot be called as {call}: {error}"
+        except ValueError:  # a method that is not written in Python may have no signature to look at
+            continue
+    return ""
 
 
 def _plain(value: Any) -> Any:
@@ -211,7 +242,10 @@ def _plain(value: Any) -> Any:
     return {str(key): each for key, each in vars(value).items()} if hasattr(value, "__dict__") else repr(value)
 
 
-def _last_line(error: BaseException) -> str:
+def _said(error: BaseException) -> str:
+    """Return the error's name and the first line of what it says; of a syntax error, the place too."""
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error}"
     return "".join(traceback.format_exception_only(error)).strip().splitlines()[0]
 
 

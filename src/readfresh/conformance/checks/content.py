@@ -28,6 +28,7 @@ TEXTS = (
 UNKNOWN = {"kept": ["ü", 1, None]}
 MARK = "marked-message"
 NEIGHBOUR = "the-neighbour"
+OTHER = "the-other-message"
 
 # Ids that stores have folded onto one name, each group in one store.
 _GROUPS: tuple[tuple[str, ...], ...] = (
@@ -147,6 +148,10 @@ def files_that_hold(arena: Arena, text: str, session: str) -> list[Path]:
     return sorted(holding, key=lambda path: (session not in path.name, session.encode() not in path.read_bytes()))
 
 
+def _is_sqlite(file: Path) -> bool:
+    return file.read_bytes().startswith(b"SQLite format 3") or file.name.endswith(("-wal", "-journal"))
+
+
 def _outside(arena: Arena) -> set[Path]:
     found = {path for path in arena.sandbox.rglob("*") if arena.place not in (path, *path.parents)}
     return found | {path for path in arena.run.folder.glob("*") if path.name.startswith("escape")}
@@ -206,11 +211,11 @@ def _neighbours(arena: Arena, operations: list[Operation]) -> None:
     for operation in (*operations, delete(), READ):
         session, other = arena.session(), arena.session()
         history = History("Worker A has one store object")
-        arena.begin(session, (add("m1"),), history)
+        arena.begin(session, (add(OTHER),), history)
         history.calls("A", f"add_message({NEIGHBOUR}) to another session")
         history.answers("A", arena.apply(arena.a, other, add(NEIGHBOUR)))
         files = {path: path.read_bytes() for path in files_that_hold(arena, NEIGHBOUR, other)[:1]}
-        apart = {path for path in files if b'"m1"' not in files[path] and session not in path.name}
+        apart = {path for path in files if not (OTHER.encode() in files[path] or _is_sqlite(path))}
         history.calls("A", str(operation))
         history.answers("A", arena.apply(arena.a, session, operation))
         found = arena.look(arena.a, other)
@@ -402,7 +407,7 @@ def damage_is_kept(run: Run) -> str:
     if not by_factory:
         if file is None:
             raise NotApplicable("no file below the place holds a session, and the factory has no `damage`")
-        if file.read_bytes().startswith(b"SQLite format 3") or file.name.endswith(("-wal", "-journal")):
+        if _is_sqlite(file):
             raise NotApplicable("the sessions are in one SQLite file, and the factory has no `damage`")
     kinds = {"as the factory damages it": b""} if by_factory else _damages(file)
     operations = [READ, *_changes(run)]
@@ -439,7 +444,9 @@ def _damage(arena: Arena, kind: str, operation: Operation, *, by_factory: bool) 
     for path, data in left.items():
         if not path.exists() or path.read_bytes() != data:
             history.does("S", "the file has been overwritten" if path.exists() else "the file is not there any more")
-            raise Broken("the bytes of the damaged session are gone", history)
+            if data and any(data == each.read_bytes() for each in arena.place.rglob("*") if each.is_file()):
+                history.does("S", "another file has its bytes now")
+            raise Broken("the bytes of the damaged session are not in its file any more", history)
     if ended.kind == "returned":
         raise Broken("the damaged session is passed off as another one, without an error", history)
     names = {session, *(path.stem for path in left)}
