@@ -120,6 +120,10 @@ def test_wheel_works_by_itself(wheel: Path, tmp_path: Path) -> None:
         done = subprocess.run([str(python), "-I", "-c", code], cwd=tmp_path, text=True, capture_output=True)
         assert done.returncode == 1
         assert "pip install 'readfresh[database]'" in done.stderr.splitlines()[-1], "what needs an extra names it"
+    command = [str(python), "-I", "-m", "readfresh.move", "chats", "sqlite:///chats.db"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), "1 would say that sessions were left"
+    assert "pip install 'readfresh[database]'" in done.stderr
 
 
 if os.environ.get("FULL_GRID") == "1":  # fetches from the package index, as .ci/run does anyway

@@ -90,7 +90,7 @@ class DefaultSessionStore(ChatStore[S]):
                 max_file_bytes=max_file_bytes == MAX_FILE_BYTES,
                 disk=disk is None,
             )
-            if not callable(getattr(storage, "storage_for", None)):
+            if isinstance(storage, type) or not callable(getattr(storage, "storage_for", None)):
                 raise TypeError(f"storage must be a DbSessionAdapter, not {type(storage).__name__}")
             self._place = storage.place
             self.lock_timeout = storage.lock_timeout
@@ -106,7 +106,7 @@ def default_session_dir() -> Path:
     else ``sessions`` in the user's data directory for readfresh, as platformdirs knows it.
     """
     if named := os.environ.get(SESSION_DIR_VARIABLE):
-        return Path(named).expanduser()
+        return _directory(named, SESSION_DIR_VARIABLE)
     from platformdirs import user_data_path
 
     return user_data_path("readfresh", appauthor=False) / "sessions"
@@ -127,18 +127,20 @@ def one_store(kind: type[K]) -> K:
 _stores: dict[type, Any] = {}
 
 
-def _directory(value: object) -> Path:
+def _directory(value: object, name: str = "session_dir") -> Path:
     if not isinstance(value, str | os.PathLike):
-        raise TypeError(f"session_dir must be a path, not {type(value).__name__}")
+        raise TypeError(f"{name} must be a path, not {type(value).__name__}")
     path = os.fspath(value)
     if not isinstance(path, str):
-        raise TypeError(f"session_dir must be a path of text, not of {type(path).__name__}")
+        raise TypeError(f"{name} must be a path of text, not of {type(path).__name__}")
     if not path or "\0" in path:
-        raise ValueError("session_dir must not be empty or contain NUL")
+        raise ValueError(f"{name} must not be empty or contain NUL")
+    if "://" in path:  # not shown: it may hold a password
+        raise ValueError(f"{name} must be a path, not a URL: DbSessionAdapter(url) keeps sessions in a database")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"session_dir is {path!r}, and there is no such user: {error}") from None
+        raise ValueError(f"{name} is {path!r}, and there is no such user: {error}") from None
 
 
 def _disk(value: object) -> Disk | None:

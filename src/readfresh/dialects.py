@@ -103,6 +103,7 @@ class PostgreSQL(Dialect):
 
     def __init__(self, url: sa.URL, lock_timeout: float, durability: Durability) -> None:
         shown = {name: value for name, value in url.query.items() if "password" not in name}
+        url = url.set(drivername="postgresql+psycopg")  # one name for one place, whichever of three was given
         self.place = url.set(query=shown).render_as_string(hide_password=True)
         self._lock_timeout = lock_timeout
         self._durability = durability
@@ -116,7 +117,7 @@ class PostgreSQL(Dialect):
             "client_encoding": "utf8",
         }
         self.writers = self.makers = sa.create_engine(
-            url.set(drivername="postgresql+psycopg"),
+            url,
             isolation_level="READ COMMITTED",
             pool_timeout=lock_timeout,
             hide_parameters=True,

@@ -55,9 +55,11 @@ from readfresh.storage import Entry
 try:
     from readfresh.database import DbSessionAdapter
 except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError(
-        f"{missing}; databases need SQLAlchemy: pip install 'readfresh[database]'", name=missing.name
-    ) from None
+    said = f"{missing}; databases need SQLAlchemy: pip install 'readfresh[database]'"
+    if __name__ == "__main__":  # a traceback ends with 1, which says that some sessions were left
+        print(f"python -m readfresh.move: {said}", file=sys.stderr)
+        sys.exit(2)
+    raise ModuleNotFoundError(said, name=missing.name) from None
 
 __all__ = ["Left", "Report", "main", "move"]
 
@@ -158,9 +160,9 @@ class _Move:
     def __init__(self, files: SessionFiles[SessionData], adapter: DbSessionAdapter, progress: Progress) -> None:
         self._files = files
         self._rows = adapter.storage_for(SessionData)
-        self._place = adapter.place
+        self._place = _from_everywhere(adapter.place)
         self._progress = progress
-        self._journal = _Journal(files, adapter.place)
+        self._journal = _Journal(files, self._place)
         self._report = Report()
 
     def run(self) -> Report:
@@ -287,6 +289,12 @@ class _Journal:
             self.disk.sync_directory(self._directory)
         except OSError as error:
             raise WriteFailed(f"the journal cannot be written: {error}", path=self._path) from error
+
+
+def _from_everywhere(place: str) -> str:
+    """Return a place under the name that it has in every working directory: the mark outlives this one."""
+    file = place.removeprefix("sqlite:///")
+    return place if file == place else f"sqlite:///{os.path.abspath(file)}"
 
 
 def _digest(session: SessionData | None) -> str | None:

@@ -331,6 +331,12 @@ def test_no_password_is_shown(url: str) -> None:
     assert "127.0.0.1" in shown
 
 
+def test_a_database_has_one_name() -> None:
+    """However the driver is spelt, the place is called as the adapter takes it: a move knows it again."""
+    urls = [f"{scheme}://u@h/d" for scheme in ("postgres", "postgresql", "postgresql+psycopg")]
+    assert {DbSessionAdapter(url).place for url in urls} == {"postgresql+psycopg://u@h/d"}
+
+
 def test_no_message_is_shown(url: str) -> None:
     """An error of the database does not repeat what was to be written, which may be anybody's secret."""
     store = adapter(url)

@@ -412,6 +412,25 @@ def test_an_unfinished_move_elsewhere_is_finished_first(chats: Path, tmp_path: P
     assert not (chats / JOURNAL).exists()
 
 
+def test_a_relative_file_is_told_from_another_of_its_name(
+    chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another directory, the same relative URL is another database: what is not in it is not counted as moved."""
+    DefaultSessionStore(chats, durability="process").add_user_message("trip", "one")
+    (tmp_path / "elsewhere").mkdir()
+    for folder in (tmp_path, tmp_path / "elsewhere"):
+        monkeypatch.chdir(folder)
+        DbSessionAdapter("sqlite:///chats.db").create_schema()
+    elsewhere = move(chats, "sqlite:///chats.db")
+    assert (elsewhere.moved, elsewhere.left) == (1, [])
+    monkeypatch.chdir(tmp_path)
+    here = move(chats, "sqlite:///chats.db")
+    assert here.moved_before == 0
+    assert f"moved to sqlite:///{tmp_path}/elsewhere/chats.db" in here.left[0].why
+    again = move(chats, f"sqlite:///{tmp_path}/elsewhere/chats.db")
+    assert (again.moved_before, again.left) == (1, [])
+
+
 # The command
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from readfresh import (
+    DbSessionAdapter,
     DefaultSessionStore,
     ExtendedSessionData,
     HierarchicalSessionStore,
@@ -570,6 +571,9 @@ def test_wrong_arguments_of_the_tree_verbs_are_named(directory: Path, name: str,
         ({"session_dir": ""}, "session_dir"),
         ({"session_dir": "a\0"}, "session_dir"),
         ({"session_dir": "~there-is-no-such-user/x"}, "session_dir"),
+        ({"session_dir": "sqlite:///chats.db"}, "session_dir"),
+        ({"storage": "sqlite:///chats.db"}, "storage"),
+        ({"storage": DbSessionAdapter}, "storage"),
         ({"max_messages": 0}, "max_messages"),
         ({"max_messages": "5"}, "max_messages"),
         ({"lock_timeout": -1}, "lock_timeout"),
@@ -605,6 +609,9 @@ def test_directory_is_that_of_the_user_or_of_the_environment(
     assert default_session_dir().is_relative_to(tmp_path)
     assert default_session_dir().name == "sessions"
     assert kind("~/mine").session_dir == str(tmp_path / "mine")
+    monkeypatch.setenv("READFRESH_SESSION_DIR", "sqlite:///chats.db")
+    with pytest.raises(ValueError, match=r"^READFRESH_SESSION_DIR must be a path, not a URL"):
+        kind()
 
 
 def test_directory_stays_when_the_process_moves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: Kind) -> None:
