@@ -1,4 +1,4 @@
-"""Chat-session stores for agents, bots and their workers, which share one directory of JSON files.
+"""Chat-session stores for agents, bots and their workers, which share one directory or one database.
 
 Read the source in this order; a module imports only what stands above it.
 

@@ -124,7 +124,7 @@ class SessionExists(SessionStoreError):
 
 
 class ReadFailed(SessionStoreError):
-    """The operating system refused to read the session; what is in the file is not known."""
+    """The operating system, or the database, refused to read the session; what it holds is not known."""
 
     default_next_step = "Mend what the cause names and read again."
 
@@ -138,7 +138,7 @@ class WriteFailed(SessionStoreError):
 class OutcomeUnknown(SessionStoreError):
     """The change was put in place, and what makes it outlive a loss of power failed.
 
-    The new state may stand, and may be gone after a crash.
+    The new state may stand, and may be gone after a crash. Of a database: the commit failed, and nobody knows how far.
     A failed fsync is not retried: the kernel may have dropped the pages (PostgreSQL's "fsyncgate" of 2018).
     """
 
