@@ -31,7 +31,7 @@ class GoodStore:
     @contextmanager
     def locked(self, session_id: str) -> Iterator[None]:
         """Hold the session's lock."""
-        with FileLock(f"{self.path(session_id)}.lock", timeout=1.0, poll_interval=0.002):
+        with FileLock(f"{self.path(session_id)}.lock", timeout=0.5, poll_interval=0.002):
             yield
 
     def load(self, session_id: str) -> Session:

@@ -40,7 +40,7 @@ def _matrix(reports: dict[Store, dict[str, Any]]) -> Iterator[str]:
         "| kept | what was tried could have failed, and did not |",
         "| **broken** | there is a history in which the guarantee does not hold; it is on the store's page |",
         "| n/a | the guarantee says nothing about this store, for the reason on its page |",
-        "| could not run | the check failed with nothing in the store's way, or was not through in time |",
+        "| could not run | the check failed with nothing in the store's way |",
         "",
         "The guarantees are ours: no other store promises all of them, and some promise none.",
         'So "broken" is no judgement on whether a store does what it says.',

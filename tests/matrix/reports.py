@@ -67,26 +67,25 @@ def fresh(store: Store, folder: Path, only: Sequence[str] = ()) -> dict[str, Any
             timeout=PATIENCE_SECONDS,
         )
 
-    asked = [word for slug in only or _all_but(store.leaves_out) for word in ("--only", slug)]
+    asked = [word for slug in only for word in ("--only", slug)]
     done = say("readfresh.conformance", "--json", "report.json", *asked)
     assert (folder / "report.json").exists(), done.stdout + done.stderr
     counted = say("tests.matrix.stress")
     assert counted.returncode == 0, counted.stderr
     found = json.loads((folder / "report.json").read_bytes())
-    return whole(store, found, json.loads(counted.stdout.splitlines()[-1]))
+    return whole(found, json.loads(counted.stdout.splitlines()[-1]))
 
 
-def whole(store: Store, found: dict[str, Any], stress: dict[str, Any]) -> dict[str, Any]:
+def whole(found: dict[str, Any], stress: dict[str, Any]) -> dict[str, Any]:
     """Return the report to keep, of what the kit wrote and of what came of the two writers."""
     said = found["description"]
-    unchecked = {slug: ("not applicable", reason) for slug, reason in said["not_its_own"].items()}
-    unchecked |= dict.fromkeys(store.leaves_out, ("could not run", "the check was not through in ten minutes"))
+    not_its_own = said["not_its_own"]
     checked = {each["guarantee"]: each for each in found["results"]}
     assert checked.keys() <= set(GUARANTEES)
     results = [
-        _unchecked(slug, *unchecked[slug]) if slug in unchecked else {name: checked[slug][name] for name in KEPT}
+        _unchecked(slug, not_its_own[slug]) if slug in not_its_own else {name: checked[slug][name] for name in KEPT}
         for slug in GUARANTEES
-        if slug in unchecked or slug in checked
+        if slug in not_its_own or slug in checked
     ]
     return {
         **{name: said[name] for name in ("store", "version", "configuration", "promises", "notes")},
@@ -100,13 +99,9 @@ def whole(store: Store, found: dict[str, Any], stress: dict[str, Any]) -> dict[s
     }
 
 
-def _unchecked(slug: str, status: str, reason: str) -> dict[str, Any]:
+def _unchecked(slug: str, reason: str) -> dict[str, Any]:
     nothing = {"history": [], "mermaid": "", "schedules": 0, "kills": 0}
-    return {"guarantee": slug, "status": status, "reason": reason, **nothing}
-
-
-def _all_but(left_out: Sequence[str]) -> list[str]:
-    return [slug for slug in GUARANTEES if slug not in left_out] if left_out else []
+    return {"guarantee": slug, "status": "not applicable", "reason": reason, **nothing}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:

@@ -14,14 +14,12 @@ class Store:
         short: the head of its column.
         factory: the name under which the kit finds it.
         needs: the server that it needs, by the name of a fixture; empty for none.
-        leaves_out: guarantees whose check was not through in ten minutes.
     """
 
     key: str
     short: str
     factory: str
     needs: str = ""
-    leaves_out: tuple[str, ...] = ()
 
     @property
     def peer(self) -> str:
@@ -44,13 +42,7 @@ THEIRS = (
     Store("praisonai-hierarchical", "PraisonAI hierarchical", "tests.peers.praisonai.adapter:hierarchical"),
     Store("openai-agents", "OpenAI Agents SQLite", "tests.peers.openai_agents.adapter:factory"),
     Store("agno-sqlite", "Agno SQLite", "tests.peers.agno.adapter:sqlite"),
-    # Each step writes the whole table anew, with one write per token.
-    Store(
-        "agno-json",
-        "Agno JSON",
-        "tests.peers.agno.adapter:files",
-        leaves_out=("all-or-nothing", "waiting-is-bounded"),
-    ),
+    Store("agno-json", "Agno JSON", "tests.peers.agno.adapter:files"),
     Store("strands", "Strands files", "tests.peers.strands.adapter:factory"),
     Store("langchain", "LangChain file", "tests.peers.langchain.adapter:factory"),
     Store("llamaindex", "LlamaIndex", "tests.peers.llamaindex.adapter:factory"),

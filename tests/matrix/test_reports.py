@@ -25,9 +25,6 @@ def test_a_report_has_a_result_for_each_guarantee(store: Store) -> None:
         assert result["reason"]
         if result["status"] == "kept":
             assert result["schedules"] + result["kills"] > 0, f"{result['guarantee']} was kept without being tried"
-    assert set(store.leaves_out) <= {
-        result["guarantee"] for result in report["results"] if result["status"] == "could not run"
-    }
 
 
 @EACH
