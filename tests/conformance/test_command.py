@@ -87,6 +87,18 @@ def test_pytest_has_a_test_for_each_guarantee(tmp_path: Path) -> None:
     assert "the store has no `update_session_metadata`, no `get_session`" in done.stdout
 
 
+def test_pytest_says_what_is_wrong_with_a_factory(tmp_path: Path) -> None:
+    """A factory that cannot be had fails each test with one line, and no traceback through the kit."""
+    module = tmp_path / "test_mine.py"
+    module.write_text(
+        "from readfresh.conformance.pytest import conformance_tests\n\n"
+        "test_guarantee = conformance_tests('nowhere:factory', ['durable'])\n"
+    )
+    done = run("-p", "no:cacheprovider", "-q", str(module), "--rootdir", str(tmp_path), module="pytest")
+    assert "could not run: the module 'nowhere' cannot be imported" in done.stdout
+    assert "crew.py" not in done.stdout
+
+
 def test_without_rich_the_text_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """The extra `console` draws a bar and a table on a terminal; without it there is text, and nothing fails."""
     from readfresh.conformance import console

@@ -82,7 +82,7 @@ def test_a_fault_of_a_tree_is_found_under_its_name(store: type[broken.GoodTree],
 
 
 def test_bytes_that_were_moved_are_not_said_to_be_gone() -> None:
-    """Of a damaged file that was put aside the history says that another file has its bytes; of one overwritten, not."""
+    """Of a damaged file that was put aside, the history says that another has its bytes; of a lost one it does not."""
     said = "9. another file has its bytes now"
     assert said in check(broken.DamageMovedAway, ["damage-is-kept"]).results["damage-is-kept"].history
     overwritten = check(broken.SilentReset, ["damage-is-kept"]).results["damage-is-kept"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from readfresh.conformance.factory import StoreFactory
+from readfresh.conformance.factory import FactoryError, StoreFactory
 from readfresh.conformance.guarantees import GUARANTEES
 from readfresh.conformance.runner import check
 
@@ -33,7 +33,10 @@ def conformance_tests(
 
     @pytest.mark.parametrize("guarantee", list(GUARANTEES) if guarantees is None else list(guarantees))
     def test_guarantee(guarantee: str) -> None:
-        result = check(factory, [guarantee], **options).results[guarantee]
+        try:
+            result = check(factory, [guarantee], **options).results[guarantee]
+        except FactoryError as error:
+            pytest.fail(f"could not run: {error}", pytrace=False)
         if result.status == "not applicable":
             pytest.skip(result.reason)
         if result.status != "kept":

@@ -49,7 +49,7 @@ def _beside_a_live_one(arena: Arena) -> str:
             raise Broken("the call has waited in vain, and does not say so", held.history)
     elif isinstance(held.found, State) and "b1" in held.found.messages:
         raise Broken("the call says that it has waited in vain, and b1 has been added", held.history)
-    return f"a call that meets a held lock ends within {arena.run.patience:g} s"
+    return f"a call that another one holds up ends within {arena.run.patience:g} s"
 
 
 @dataclass
