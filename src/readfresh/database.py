@@ -605,7 +605,7 @@ class SessionRows(Generic[S]):
                 else:
                     lists.setdefault(row.part, []).append(decode_object(_octets(row.body)))
         session = self._decoded(lists, fields, session_id, path)
-        check_owner(session, session_id, path)
+        check_owner(session, session_id, path, "row")
         return session
 
     def _decoded(self, lists: Mapping[str, list[Any]], fields: bytes, session_id: str, path: str) -> S:

@@ -266,7 +266,7 @@ class SessionFiles(Generic[S]):
         if raw is None:
             return None
         session = self._session(raw, session_id, path)
-        check_owner(session, session_id, path)
+        check_owner(session, session_id, path, "file")
         return session
 
     def _bytes(self, path: str, session_id: str, kind: type[SessionStoreError]) -> bytes | None:

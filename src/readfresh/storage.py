@@ -172,10 +172,15 @@ def decoding(session_id: str, path: str) -> Iterator[None]:
         raise SessionDamaged(str(error), session_id=session_id, path=path) from error
 
 
-def check_owner(session: SessionData, session_id: str, path: str) -> None:
+def check_owner(session: SessionData, session_id: str, path: str, kind: Literal["file", "row"]) -> None:
     """Raise `SessionMismatch` when what stands in a session's place has another id (guarantee: ids-are-apart)."""
     if session.session_id != session_id:
-        raise SessionMismatch(f"the file holds the session {session.session_id!r}", session_id=session_id, path=path)
+        raise SessionMismatch(
+            f"the {kind} holds the session {session.session_id!r}",
+            session_id=session_id,
+            path=path,
+            next_step=f"Choose another id, or move the {kind} that stands in its place.",
+        )
 
 
 def status_of(error: SessionStoreError) -> Status:

@@ -134,7 +134,8 @@ class SessionStore(Generic[S]):
         """Drop what is cached of one session, or of all. No answer of the store changes by it.
 
         Guarantee: cache-is-invisible. This store keeps no cache yet, so there is nothing to drop: every read
-        comes from the disk. PraisonAI's method of the same name did not clear all that its reads used (#1785).
+        looks where the session is kept. PraisonAI's method of the same name did not clear all that its reads used
+        (#1785).
         """
         if session_id is not None:
             check_id(session_id)
