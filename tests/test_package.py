@@ -116,6 +116,9 @@ def test_wheel_works_by_itself(wheel: Path, tmp_path: Path) -> None:
                 (packages / file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(Path(str(file.locate())), packages / file)
     first_steps(python, tmp_path)
+    star = "from readfresh import *; print(DefaultSessionStore.__name__)"
+    done = subprocess.run([str(python), "-I", "-c", star], cwd=tmp_path, text=True, capture_output=True)
+    assert done.stdout == "DefaultSessionStore\n", done.stderr
     for code in ("from readfresh import DbSessionAdapter", "import readfresh.move"):
         done = subprocess.run([str(python), "-I", "-c", code], cwd=tmp_path, text=True, capture_output=True)
         assert done.returncode == 1

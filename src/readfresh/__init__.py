@@ -27,6 +27,7 @@ Read the source in this order; a module imports only what stands above it.
 - `conformance`: every guarantee as a check that runs over any store
 """
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from readfresh.agents import LocalManagedAgent
@@ -99,6 +100,11 @@ __all__ = [
     "turns_of",
     "verify",
 ]
+
+if (
+    not TYPE_CHECKING and find_spec("sqlalchemy") is None
+):  # a star import asks for each name, and is not to fail for what is not installed
+    __all__.remove("DbSessionAdapter")
 
 
 def __getattr__(name: str) -> object:
