@@ -101,9 +101,8 @@ __all__ = [
     "verify",
 ]
 
-if (
-    not TYPE_CHECKING and find_spec("sqlalchemy") is None
-):  # a star import asks for each name, and is not to fail for what is not installed
+# A star import asks for each name, and is not to fail for what is not installed.
+if not TYPE_CHECKING and find_spec("sqlalchemy") is None:
     __all__.remove("DbSessionAdapter")
 
 
