@@ -140,6 +140,7 @@ STARTS = """
 import signal, sys
 from tests.servers.own import PostgresServer, RedisServer
 from tests.servers.keeper import descendants
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background has been started to ignore it
 server = {kind}().start()
 {then}
 print(server.folder, *descendants(server.keeper), flush=True)
