@@ -10,9 +10,9 @@ Three more for those who change things:
     python3 dev.py update  run the examples and write their outputs into the pages
     python3 dev.py lock    resolve requirements.lock anew, which needs uv
 
-Some tests need a browser or a server, and without it skip and say so; on Debian and Ubuntu:
+Some tests need a browser, a server or strace, and without it skip and say so; on Debian and Ubuntu:
 
-    sudo apt install chromium postgresql redis-server
+    sudo apt install chromium postgresql redis-server strace
 
 What is installed stands in requirements.lock, every file of it with its hash.
 The folder .venv carries a stamp that is written last and names what it was built from:
