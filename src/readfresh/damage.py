@@ -54,13 +54,14 @@ class Finding:
 
     Args:
         session_id: the session.
-        kind: ``damaged``, ``too-new``, ``moved``, ``unreadable``, ``foreign``, or ``unlisted-child``: a child whose
-            parent exists and does not list it, as a crash between the two writes of a creation leaves it.
+        kind: ``damaged``, ``too-new``, ``moved``, ``unreadable``, ``foreign``; ``unlisted-child``: a child whose
+            parent exists and does not list it, as a crash between the two writes of a creation leaves it;
+            or ``litter``: a temporary file of a session that does not exist, as a crash in its first write leaves it.
         what: the finding and the next step, as a sentence.
     """
 
     session_id: str
-    kind: Literal["damaged", "too-new", "moved", "unreadable", "foreign", "unlisted-child"]
+    kind: Literal["damaged", "too-new", "moved", "unreadable", "foreign", "unlisted-child", "litter"]
     what: str
 
 
@@ -122,8 +123,8 @@ def verify(store: ChatStore[Any]) -> tuple[Finding, ...]:
     """Return what is wrong in the store's directory, in order of session id; empty when nothing is.
 
     Looks at every message of every session. Takes no locks and changes nothing.
-    While workers create children, a child may show as unlisted for the moment between its two writes: look again
-    before you act.
+    While workers create sessions, a child may show as unlisted for the moment between its two writes, and a session as
+    litter while its first state is written: look again before you act.
 
     Raises:
         ReadFailed: the system refused to list the directory.
@@ -157,6 +158,12 @@ def verify(store: ChatStore[Any]) -> tuple[Finding, ...]:
                 "Delete it, or keep it as a session without a parent."
             )
             findings.append(Finding(child, "unlisted-child", what))
+    for session_id in store._storage.litter():
+        what = (
+            f"A temporary file of session {session_id!r} is left, whose first write never returned. "
+            "The next write to the session removes it; where none will come, delete_session does."
+        )
+        findings.append(Finding(session_id, "litter", what))
     return tuple(sorted(findings, key=lambda finding: (finding.session_id, finding.kind)))
 
 

@@ -550,6 +550,10 @@ class SessionRows(Generic[S]):
         rows = self.database.look(query, None, self.database.place)
         return int(rows[0][0])
 
+    def litter(self) -> list[str]:
+        """Return nothing: of a transaction that has not been committed the database keeps nothing."""
+        return []
+
     def raw(self, session_id: str) -> bytes | None:
         """Return the session's rows, put together as a file would have them; None when it does not exist.
 

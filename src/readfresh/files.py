@@ -9,7 +9,8 @@ unlock.
 3. The rename is the instant of the change: before it the old state stands, after it the new one.
 4. An error before the rename leaves the old state and says so; one after it is `OutcomeUnknown`.
 5. One lock at a time: see `storage`; `hand_over` alone waits for another place's while it holds one.
-6. The temporary file has one name per session, so what a killed writer left is removed by the next one.
+6. The temporary file has one name per session, so what a killed writer left is removed by the next one, and by
+   `delete`; nobody touches it without the session's lock.
 
 It assumes that rename is atomic and that flock excludes: a local file system (see the page "Limits").
 """
@@ -48,6 +49,8 @@ from readfresh.storage import (
     run_change,
     status_of,
 )
+
+TEMPORARY = ".tmp"  # what a session's new state is written to has the session's file name and this
 
 # What opening a lock file for writing answers in a directory that cannot be written.
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -152,6 +155,8 @@ class SessionFiles(Generic[S]):
     def delete(self, session_id: str, *, only: S | None = None) -> bool:
         """Delete the session, a damaged one too; its lock file stays.
 
+        What a killed writer left of it is deleted too, also where it was killed before the session existed.
+
         Args:
             session_id: the session.
             only: delete it in this state alone; None in any.
@@ -164,24 +169,28 @@ class SessionFiles(Generic[S]):
             OutcomeUnknown: it is gone, and may be back after a loss of power.
         """
         self._refuse_inside_change(session_id)
-        if not self._file_stands(session_id, WriteFailed):
-            return False
+        with self._failing_as(WriteFailed, session_id):
+            if not any(map(self.disk.exists, (self.path(session_id), self._temporary(session_id)))):
+                return False
         with self._locked(session_id, WriteFailed) as lock:
+            stands = True
             try:
                 current = self._load(session_id, WriteFailed)
             except (SessionDamaged, SessionTooNew):
                 if only is not None:
                     raise
             else:
-                if current is None or (only is not None and current != only):
+                stands = current is not None
+                if stands and only is not None and current != only:
                     return False
             self._check_lock(session_id, lock)
             with self._failing_as(WriteFailed, session_id):
                 # What a killed writer left holds the session's messages too.
                 self._remove_litter(self._temporary(session_id))
-                self.disk.unlink(self.path(session_id))
+                if stands:
+                    self.disk.unlink(self.path(session_id))
             self._flush_directory(session_id)
-            return True
+            return stands
 
     def hand_over(self, session_id: str, place: str, copy: Callable[[S | None], None]) -> bool:
         """Mark the session as moved to `place` when `copy` has put it there, all under its lock.
@@ -238,6 +247,17 @@ class SessionFiles(Generic[S]):
         """Return how many files of sessions there are, whatever is in them; raises as `scan` does."""
         return len(self._names())
 
+    def litter(self) -> list[str]:
+        """Return the sessions that do not exist and of which a killed writer left its temporary file.
+
+        A file whose name does not tell the id is given by that name. Takes no locks; raises as `scan` does.
+        """
+        self._refuse_inside_change(None)
+        with self._failing_as(ReadFailed, None):
+            names = set(self.disk.names(self.directory))
+        left = {name.removesuffix(TEMPORARY) for name in names if name.endswith(SUFFIX + TEMPORARY)}
+        return sorted(id_of(file, self.disk.reserved_names) or file for file in left - names)
+
     def raw(self, session_id: str) -> bytes | None:
         """Return the bytes of the session's file, whatever they are; None when there is none. Takes no lock.
 
@@ -254,7 +274,7 @@ class SessionFiles(Generic[S]):
 
     def _temporary(self, session_id: str) -> str:
         # Beside the target: rename is atomic only within one file system.
-        return self.path(session_id) + ".tmp"
+        return self.path(session_id) + TEMPORARY
 
     def _names(self) -> list[str]:
         with self._failing_as(ReadFailed, None):

@@ -96,6 +96,9 @@ class SessionStorage(Protocol[S]):
     def count(self) -> int:
         """Return how many sessions there are, those that cannot be read included."""
 
+    def litter(self) -> list[str]:
+        """Return the sessions that do not exist and of which something is left that `delete` removes, in order."""
+
     def raw(self, session_id: str) -> bytes | None:
         """Return the session's bytes as they are kept, damaged or not; None when it does not exist."""
 

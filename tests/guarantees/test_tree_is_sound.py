@@ -266,13 +266,16 @@ def test_a_process_that_dies_leaves_a_sound_tree(making: Making, tmp_path: Path)
         assert other.get_children("trip") == listed
         assert other.get_parent(child) == ("trip" if listed else None)
         findings = [(finding.session_id, finding.kind) for finding in verify(other)]
-        assert findings == ([(child, "unlisted-child")] if exists and not listed else [])
+        litter = (place / f"{child}.json.tmp").exists()
+        assert not (exists and litter)
+        unlisted = exists and not listed
+        assert findings == ([(child, "litter")] if litter else [(child, "unlisted-child")] if unlisted else [])
         seen.add(f"{exists} {bool(listed)}")
         if returned:
             assert listed == [child]
             break
         if findings:
-            other.delete_session(child)
+            assert other.delete_session(child) == exists
             assert verify(other) == ()
         assert other.add_user_message("trip", "Go on.")
     assert seen == {"False False", "True False", "True True"}

@@ -13,10 +13,12 @@ import pytest
 from readfresh import (
     DefaultSessionStore,
     HierarchicalSessionStore,
+    LockTimeout,
     OutcomeUnknown,
     ReadFailed,
     SessionStoreError,
     WriteFailed,
+    verify,
 )
 from readfresh.disk import Disk
 from tests.store.support import (
@@ -32,6 +34,7 @@ from tests.store.support import (
     descriptors,
     each_verb,
     filled,
+    held,
     run_child,
 )
 
@@ -371,6 +374,28 @@ def test_deleting_a_session_deletes_what_a_killed_writer_left_of_it(kind: Kind, 
     (directory / "trip.json.tmp").write_bytes((directory / "trip.json").read_bytes())
     assert store.delete_session("trip")
     assert contents(directory) == {}
+
+
+def test_litter_of_a_session_that_was_never_written_is_found_and_deleted(kind: Kind, directory: Path) -> None:
+    """A creator that is killed before its first rename leaves the messages of a session that does not exist.
+
+    Nobody else may ever write to that id, so `verify` names it, and `delete_session` deletes what is left of it,
+    under its lock: a creator that is alive keeps what it is writing.
+    """
+    store = kind(directory, lock_timeout=0)
+    store.add_user_message("trip", "Where to?")
+    for name in ("child", "a%2Fb"):
+        (directory / f"{name}.json.tmp").write_text("secret")
+    (directory / "trip.json.tmp").write_text("the next write to trip removes it")
+    assert [(one.session_id, one.kind) for one in verify(store)] == [("a/b", "litter"), ("child", "litter")]
+    assert "delete_session" in verify(store)[0].what
+    with held(kind(directory), "child"), pytest.raises(LockTimeout):
+        store.delete_session("child")
+    assert (directory / "child.json.tmp").exists()
+    for session_id in ("child", "a/b"):
+        assert not store.delete_session(session_id)
+    assert verify(store) == ()
+    assert contents(directory).keys() == {"trip.json", "trip.json.tmp"}
 
 
 # Modes and flushes
