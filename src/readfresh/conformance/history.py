@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
+
+from readfresh.conformance.sequence import Arrow, Note, sequence_diagram, shortened
 
 __all__ = ["History"]
 
 _SHOWN = {"A": "worker A", "S": "store", "B": "worker B"}
 _MESSAGES = 12
-_LETTERS = 72
 
 
 @dataclass
@@ -30,7 +30,7 @@ class History:
 
     def answers(self, who: str, what: object) -> None:
         """The call of a worker ends."""
-        self._steps.append((who, "answers", _short(str(what))))
+        self._steps.append((who, "answers", shortened(str(what))))
 
     def does(self, who: str, what: str) -> None:
         """Something happens to a worker, said without it; or to the store (``S``), said as a sentence."""
@@ -46,19 +46,15 @@ class History:
 
     def mermaid(self) -> str:
         """Return the diagram: at most three participants and twelve messages."""
-        steps = self._shortened()
-        used = {who for who, _, _ in steps} | {"S"}
-        drawn = [f"    participant {who} as {_SHOWN[who]}" for who in _SHOWN if who in used]
-        for who, kind, what in steps:
-            text = _label(what)
+        drawn: list[Arrow | Note] = []
+        for who, kind, what in self._shortened():
             if kind == "calls":
-                drawn.append(f"    {who}->>S: {text}")
+                drawn.append(Arrow(who, "S", what))
             elif kind == "answers":
-                drawn.append(f"    S-->>{who}: {text}")
+                drawn.append(Arrow("S", who, what, answer=True))
             else:
-                drawn.append(f"    Note over {who}: {text}")
-        drawn.append(f"    Note over S: {_label(self.verdict)}")
-        return "\n".join(["sequenceDiagram", *drawn])
+                drawn.append(Note(who, what))
+        return sequence_diagram(_SHOWN, [*drawn, Note("S", self.verdict)])
 
     def _shortened(self) -> list[tuple[str, str, str]]:
         messages = [at for at, step in enumerate(self._steps) if step[1] != "does"]
@@ -66,13 +62,3 @@ class History:
             return self._steps
         begin = messages[-_MESSAGES]
         return [("S", "does", f"{begin} steps before"), *self._steps[begin:]]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LETTERS else text[: _LETTERS - 1] + "…"
-
-
-def _label(text: str) -> str:
-    """Leave out what Mermaid takes for its own: `;` ends a statement, `#` begins an entity, `<` a tag."""
-    text = _short(re.sub(r"\s+", " ", text))
-    return re.sub(r"[;#%<>{}`*\\]", lambda found: f"#{ord(found[0])};", text) or "nothing"
