@@ -1,4 +1,4 @@
-"""A Mermaid sequence diagram, written from steps: what the kit draws of a history, and our tests of what they record."""
+"""A Mermaid sequence diagram of steps: the kit draws a history so, the proofs and the pages what they have recorded."""
 
 from __future__ import annotations
 
