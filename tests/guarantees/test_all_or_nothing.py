@@ -13,7 +13,7 @@ import pytest
 from readfresh import DefaultSessionStore, HierarchicalSessionStore
 from tests.guarantees.conftest import Store, StoreType
 from tests.guarantees.disks import STEPS, WatchedDisk
-from tests.guarantees.power import ROOT, SimulatedDisk
+from tests.proofs.power.simulated import ROOT, SimulatedDisk
 from tests.guarantees.rivals import KINDS, rival
 from tests.guarantees.worker import Worker
 

@@ -20,7 +20,7 @@ from readfresh import DefaultSessionStore, HierarchicalSessionStore, OutcomeUnkn
 from readfresh.disk import Disk
 from tests.guarantees.conftest import Store, StoreType
 from tests.guarantees.disks import Recorder, WatchedDisk
-from tests.guarantees.power import ROOT, SimulatedDisk
+from tests.proofs.power.simulated import ROOT, SimulatedDisk
 from tests.guarantees.worker import Worker
 
 SESSIONS = f"{ROOT}/ada/sessions"
