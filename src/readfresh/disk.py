@@ -17,12 +17,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 # With 8 processes and a poll of 1 ms the 99th percentile of the wait is 20 ms; with filelock's 50 ms it is 101 ms.
 POLL_INTERVAL_SECONDS = 0.001
@@ -93,7 +93,7 @@ class Disk:
             try:
                 yield HeldLock(path, descriptors[0])
             finally:
-                file_lock.release()
+                _let_go(file_lock, descriptors[0])
         finally:
             thread_lock.lock.release()
 
@@ -194,6 +194,23 @@ def system_disk() -> Disk:
 
         return WindowsDisk()
     return Disk()
+
+
+def _let_go(file_lock: BaseFileLock, descriptor: int) -> None:
+    """Release a lock; one that the system does not unlock is free when this raises, all the same."""
+    try:
+        file_lock.release()
+    except OSError:
+        # filelock keeps the descriptor of such a lock, and with it the lock, for as long as anybody keeps the error.
+        with suppress(OSError):
+            if file_lock.is_locked:
+                nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.dup2(nothing, descriptor, inheritable=False)  # closes the lock file, which frees the lock
+                finally:
+                    os.close(nothing)
+                file_lock.release()
+        raise
 
 
 class _ThreadLock:

@@ -1,6 +1,8 @@
 """Locks: misuse fails at once, waits are bounded, the dead block nobody, and nothing odd at a path hangs a call."""
 
 import copy
+import errno
+import fcntl
 import inspect
 import multiprocessing
 import os
@@ -22,6 +24,7 @@ import readfresh
 from readfresh import (
     DefaultSessionStore,
     LockTimeout,
+    OutcomeUnknown,
     ReadFailed,
     SessionDamaged,
     SessionStoreError,
@@ -39,6 +42,7 @@ from tests.store.support import (
     Verb,
     WatchedDisk,
     contents,
+    descriptors,
     each_verb,
     files_of,
     filled,
@@ -175,6 +179,33 @@ def test_the_death_of_a_holder_frees_the_lock(kind: Kind, directory: Path, stopp
     assert error is None
     assert seconds < LONG_WAIT_SECONDS / 2
     assert [message["content"] for message in store.get_chat_history("trip")] == ["a", "b"]
+
+
+@pytest.mark.parametrize("verb", ["add_user_message", "get_chat_history"])
+def test_a_lock_that_the_system_does_not_unlock_is_let_go(
+    kind: Kind, directory: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When flock(2) refuses to unlock, the error says so, and whoever has it in hand can call the store again.
+
+    filelock keeps the descriptor of such a lock for as long as somebody keeps the error.
+    """
+    store = kind(directory, lock_timeout=0)
+    store.add_user_message("trip", "a")
+    before = descriptors()
+    real = fcntl.flock
+
+    def locks_only(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_UN and "trip" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", locks_only)
+    with pytest.raises(SessionStoreError, match="its lock cannot be released") as caught:
+        getattr(store, verb)("trip", *["b"] if verb == "add_user_message" else [])
+    assert type(caught.value) is (OutcomeUnknown if verb == "add_user_message" else ReadFailed)
+    assert descriptors() == before
+    monkeypatch.undo()
+    assert kind(directory, lock_timeout=0).add_user_message("trip", "c")
 
 
 def test_a_waiting_writer_goes_on_when_the_holder_lets_go(kind: Kind, directory: Path) -> None:
