@@ -17,12 +17,14 @@ class Fault:
         breaks: the slugs of the guarantees whose tests it must turn red, each of them.
         what: what is wrong with such a store, as one clause.
         tests: other tests that it must turn red, each of them; those of the databases, which are no guarantee's own.
+        found_by: the part of `tests.proofs` that has to find it: the kind of test that such a fault takes.
     """
 
     apply: Callable[[], None]
     breaks: tuple[str, ...]
     what: str
     tests: tuple[str, ...] = ()
+    found_by: str = ""
 
 
 def put(owner: object, **attributes: object) -> None:

@@ -127,9 +127,9 @@ def damaged_reads_as_empty() -> None:
 
     complete = SessionFiles.read
 
-    def read(self: Any, session_id: str) -> Any:
+    def read(self: Any, session_id: str, **how: bool) -> Any:
         try:
-            return complete(self, session_id)
+            return complete(self, session_id, **how)
         except SessionDamaged:
             return None
 

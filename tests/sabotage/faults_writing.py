@@ -98,8 +98,8 @@ def change_made_to_an_earlier_value() -> None:
     read, update = SessionFiles.read, SessionFiles.update
     seen: dict[tuple[int, str], Any] = {}
 
-    def remember(self: SessionFiles[Any], session_id: str) -> Any:
-        found = seen[id(self), session_id] = read(self, session_id)
+    def remember(self: SessionFiles[Any], session_id: str, **how: bool) -> Any:
+        found = seen[id(self), session_id] = read(self, session_id, **how)
         return found
 
     def change_it(self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], **how: bool) -> bool:
@@ -182,8 +182,8 @@ def invalidate_writes_back_what_was_read() -> None:
     read = SessionFiles.read
     seen: dict[int, Any] = {}
 
-    def remember(self: SessionFiles[Any], session_id: str) -> Any:
-        found = seen[id(self)] = read(self, session_id)
+    def remember(self: SessionFiles[Any], session_id: str, **how: bool) -> Any:
+        found = seen[id(self)] = read(self, session_id, **how)
         return found
 
     def invalidate_cache(self: SessionStore[Any], _session_id: str | None = None) -> None:
@@ -383,9 +383,9 @@ def written_behind() -> None:
         behind.append(lambda: update(self, *args, **options))
         return True
 
-    def read_behind(self: SessionFiles[Any], session_id: str) -> Any:
+    def read_behind(self: SessionFiles[Any], session_id: str, **how: bool) -> Any:
         flush()
-        return read(self, session_id)
+        return read(self, session_id, **how)
 
     put(SessionFiles, read=read_behind, update=later)
 
@@ -459,9 +459,9 @@ def timeout_answered_with_an_empty_session() -> None:
 
     original = SessionFiles.read
 
-    def read(self: SessionFiles[Any], session_id: str) -> Any:
+    def read(self: SessionFiles[Any], session_id: str, **how: bool) -> Any:
         try:
-            return original(self, session_id)
+            return original(self, session_id, **how)
         except LockTimeout:
             return None
 
@@ -512,14 +512,14 @@ def _cache(valid: Callable[[str, object], bool]) -> Callable[..., None]:
     original = SessionFiles.read
     kept: dict[tuple[int, str], tuple[Any, object, object]] = {}
 
-    def read(self: SessionFiles[Any], session_id: str) -> Any:
+    def read(self: SessionFiles[Any], session_id: str, **how: bool) -> Any:
         key = (id(self), session_id)
         path = self.path(session_id)
         # The storage is kept too: another one may not get its id.
         if key in kept and valid(path, kept[key][1]):
             return kept[key][0]
         before = _time_and_size(path)
-        found = original(self, session_id)
+        found = original(self, session_id, **how)
         if found is not None:
             kept[key] = found, before, self
         return found

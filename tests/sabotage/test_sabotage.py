@@ -9,6 +9,7 @@ By hand: `READFRESH_SABOTAGE=no-lock pytest tests/guarantees/test_no_lost_update
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,10 @@ from tests.sabotage.faults import HERE, all_faults
 from tests.sabotage.runner import ROOT, Outcomes, Runner
 
 JOBS = [(name, each) for name, fault in all_faults().items() for each in (*fault.breaks, *fault.tests)]
+
+
+# What Python says when the function of a fault is not called as the one that it takes the place of.
+MISCALLED = re.compile(r"TypeError: (?:\w+\.<locals>\.)+\w+\(\) (?:got|takes|missing) ")
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +49,7 @@ def judge(outcomes: Outcomes) -> tuple[str, str]:
     name, how = red[0]
     if how["when"] != "call":
         return "", f"broke the {how['when']} of {name}, where no test failed"
-    if Path(how["where"]).parent == HERE:
+    if Path(how["where"]).parent == HERE or MISCALLED.match(how["how"]):
         return "", f"is itself broken, and crashed in {name}"
     return name, ""
 
@@ -75,6 +80,10 @@ def test_fault_is_caught(fault: str, broken: str, runner: Runner, green: set[str
         ("import pytest\ndef test_it(): pytest.skip()", "is not noticed"),
         ("def test_it(nothing): pass", "broke the setup of"),
         ("from tests.sabotage.fault import put\ndef test_it(): put(1, x=2)", "is itself broken, and crashed in"),
+        (
+            "def test_it():\n    def read(name): pass\n    read(name=1, how=2)",
+            "is itself broken, and crashed in",
+        ),
         ("def test_it(): assert False", ""),
     ],
 )
@@ -94,4 +103,4 @@ def test_every_guarantee_has_a_fault() -> None:
         path.stem.removeprefix("test_").replace("_", "-") for path in (ROOT / "tests/guarantees").glob("test_*.py")
     }
     assert tested <= slugs
-    assert all(fault.breaks or fault.tests for fault in all_faults().values())
+    assert all(fault.breaks or fault.tests or fault.found_by for fault in all_faults().values())

@@ -6,8 +6,10 @@ death. Left out are the steps of one's own: looks at a temporary file, its writi
 
 from __future__ import annotations
 
+import json
 import os
 
+from readfresh.conformance.sequence import Arrow, Note, sequence_diagram
 from tests.proofs.orders.explorer import Event, Order
 from tests.proofs.rung import Finding
 
@@ -37,29 +39,41 @@ def lines(order: Order) -> list[str]:
 
 
 def mermaid(wrong: str, order: Order) -> str:
-    """Return the sequence diagram: the clients left and right of the sessions, at most twelve messages."""
-    events = [event for event in order.events if event.step.name in (*SHOWN, "killed")]
-    shown = events[-MESSAGES:]
+    """Return the sequence diagram: the sessions between the first client and the others, the last twelve messages."""
+    shown = [event for event in order.events if event.step.name in (*SHOWN, "killed")][-MESSAGES:]
+    first, *others = (client.name for client in order.clients)
     sessions = sorted({_session(event) for event in shown if event.step.name in SHOWN})
-    clients = [client.name for client in order.clients]
-    drawn = [f"    participant {clients[0]} as worker {clients[0]}"]
-    drawn += [f"    participant S{number} as {session}" for number, session in enumerate(sessions)]
-    drawn += [f"    participant {name} as worker {name}" for name in clients[1:]]
+    places = {session: f"S{number}" for number, session in enumerate(sessions)}
+    names = {
+        first: f"worker {first}",
+        **{place: session for session, place in places.items()},
+        **{other: f"worker {other}" for other in others},
+    }
+    steps: list[Arrow | Note] = []
     for event in shown:
-        name = clients[event.client]
+        name = order.clients[event.client].name
         if event.step.name == "killed":
-            drawn.append(f"    Note over {name}: killed")
-            continue
-        place = f"S{sessions.index(_session(event))}"
-        answers = event.step.name in ("read", "names")
-        drawn.append(f"    {place}-->>{name}: {_words(event)}" if answers else f"    {name}->>{place}: {_words(event)}")
-    drawn.append(f"    Note over {clients[0]},{clients[-1]}: {wrong.replace(';', ',')}")
-    return "\n".join(["sequenceDiagram", *drawn])
+            steps.append(Note(name, "killed"))
+        elif event.step.name in ("read", "names"):
+            steps.append(Arrow(places[_session(event)], name, _words(event), answer=True))
+        else:
+            steps.append(Arrow(name, places[_session(event)], _words(event)))
+    return sequence_diagram(names, [*steps, Note(first, wrong)])
 
 
 def _words(event: Event) -> str:
-    shows = f", {event.step.shows}" if event.step.shows else ""
-    return SHOWN[event.step.name] + shows
+    step = event.step
+    return f"read, {_read(step.result)}" if step.name == "read" else SHOWN[step.name]
+
+
+def _read(raw: bytes | None) -> str:
+    if raw is None:
+        return "no session"
+    try:
+        count = len(json.loads(raw)["messages"])
+    except ValueError:
+        return "half a session"
+    return f"{count} message{'' if count == 1 else 's'}"
 
 
 def _session(event: Event) -> str:
