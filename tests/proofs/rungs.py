@@ -8,4 +8,3 @@ from tests.proofs.orders.parts import PARTS as ORDERS
 from tests.proofs.rung import Part
 
 PARTS: dict[str, Part] = {part.key: part for part in (*ORDERS, *MIXTURES, *LONG_ONES, *FAULTS)}
-

@@ -67,7 +67,7 @@ class Judge:
         calls, answers, before = _calls(order)
         key = (tuple(calls), tuple(answers), before, end.key())
         if key not in self._allowed:
-            self._allowed[key] = _is_allowed(self._start, calls, answers, before, end)
+            self._allowed[key] = is_allowed(self._start, calls, answers, before, end)
         if self._allowed[key]:
             return ""
         return "no order of the calls gives these answers and these files"
@@ -96,7 +96,7 @@ def _calls(order: Order) -> tuple[list[Call], list[str | None], Before]:
     return calls, answers, before
 
 
-def _is_allowed(start: World, calls: Sequence[Call], answers: Sequence[str | None], before: Before, end: World) -> bool:
+def is_allowed(start: World, calls: Sequence[Call], answers: Sequence[str | None], before: Before, end: World) -> bool:
     """Search an order of the sections; a call without an answer may stop after any of its sections, or before."""
     seen: set[object] = set()
     wanted = end.key()

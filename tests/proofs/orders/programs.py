@@ -187,12 +187,15 @@ def check(
         return clients
 
     died = False
+    open_before = len(os.listdir("/dev/fd"))
     with seamed():
         for order in explore(begin, done, reduce=reduce):
             died = died or any(client.dead for client in order.clients)
             wrong = judge.wrong(order, place.directory) or sweep(place.directory)
             if wrong:
                 return Verdict(wrong, order, died)
+            if len(os.listdir("/dev/fd")) > open_before:
+                return Verdict("a descriptor is left open of which the disk was not told", order, died)
     return Verdict("", died=died)
 
 

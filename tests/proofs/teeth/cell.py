@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,8 @@ def look(fault: str, parts: tuple[str, ...], folder: Path) -> Cell:
     except subprocess.TimeoutExpired:
         return Cell("hung")
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
     if process.returncode != 0 or not report.exists():
         return Cell("crashed", said=said[-4000:])
