@@ -3,17 +3,20 @@
 from pathlib import Path
 
 from tests.pageproof.site import Site
+from tests.recordings.catalogue import catalogue
 from tests.servers.given import a_database, an_empty_redis
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def pytest_pageproof_site() -> Site:
-    """Every block of every page, with readfresh imported anew for each case."""
+    """Every block of every page, with readfresh, and what records it, imported anew for each case."""
     return Site(
         root=ROOT,
         pages=("docs/**/*.md", "*.md"),
-        fresh=("readfresh",),
+        fresh=("readfresh", "tests.recordings"),
         needs={"postgresql": a_database, "redis": an_empty_redis},
+        recordings=catalogue(),
         unrun_budget=0,
+        unrecorded_budget=0,
     )

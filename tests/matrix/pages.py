@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from readfresh.conformance import GUARANTEES
-from tests.matrix.reports import recorded
+from tests.matrix.reports import recorded, recording_of
 from tests.matrix.stores import OURS, STORES, THEIRS, Store
 
 BY = "matrix"
@@ -128,7 +128,8 @@ def _store(store: Store, report: dict[str, Any]) -> Iterator[str]:
     for result in broken:
         yield from ("", f"## {result['guarantee']}", "", f"Broken: {_sentence(result['reason'])}", "")
         yield from (f'```text {{by="{BY}"}}', *result["history"], "```", "")
-        yield from ("```mermaid", result["mermaid"], "```")
+        run = recording_of(store, result["guarantee"])
+        yield from (f'```mermaid {{run="{run}"}}', result["mermaid"], "```")
 
 
 def _day(report: dict[str, Any]) -> str:

@@ -33,6 +33,11 @@ def recorded(store: Store) -> dict[str, Any]:
     return found
 
 
+def recording_of(store: Store, slug: str) -> str:
+    """Return the name that a fence gives the history of a broken guarantee, for the comparison with the report."""
+    return f"matrix/{store.key}/{slug}"
+
+
 def record(store: Store, report: dict[str, Any]) -> None:
     """Make it the report that the pages show."""
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"

@@ -50,6 +50,10 @@ class Ledger:
                 wrong.append(f"{block.name}: {said}")
         for name in self.claims.keys() - {block.name for block in census.blocks}:
             wrong.append(f"{name}: claimed, but there is no such block")
+        unrecorded = [block for block in census.blocks if block.get("unrecorded")]
+        if len(unrecorded) != site.unrecorded_budget:
+            wrong.append(f"{len(unrecorded)} diagrams say why they are not recorded; the budget is"
+                         f" {site.unrecorded_budget} and may only fall")  # fmt: skip
         if len(unrun) != site.unrun_budget:
             wrong.append(f"{len(unrun)} blocks say why they are not run; the budget is {site.unrun_budget}"
                          " and may only fall")  # fmt: skip
@@ -64,6 +68,8 @@ class Ledger:
         pages = len({block.path for block in blocks})
         lines = [f"{len(blocks)} blocks in {pages} files ({said}): {verified} verified in {self.seconds:.1f} s"]
         lines += [f"{block.name}: not run: {block.get('unrun')}" for block in blocks if block.get("unrun")]
+        why = ((block.name, block.get("unrecorded")) for block in blocks)
+        lines += [f"{name}: not recorded: {reason}" for name, reason in why if reason]
         unmet = {block.name: self.missing.get(block.name) for block in blocks if not self.claims[block.name]}
         lines += [f"{name}: not verified: {reason}" for name, reason in unmet.items() if reason]
         return lines

@@ -25,7 +25,7 @@ ATTRIBUTES: Mapping[str, frozenset[str]] = {
     "toml": frozenset({"pyproject", "file"}),
     "yaml": frozenset({"file"}),
     "text": frozenset(),
-    "mermaid": frozenset(),
+    "mermaid": frozenset({"run", "needs", "unrecorded"}),
 }
 """The house grammar: the languages, and what each may say about itself."""
 EVERYWHERE = frozenset({"title", "hl_lines", "unrun", "by"})
@@ -268,7 +268,17 @@ def _wrong(language: str, rest: str, attributes: Mapping[str, str]) -> str | Non
         return "json without the session that writes the file"
     if language == "text" and attributes.get("title") != "Output":
         return 'text that is nobody\'s output: say title="Output" below a script'
-    return _wrong_run(attributes)
+    return _wrong_diagram(attributes) if language == "mermaid" else _wrong_run(attributes)
+
+
+def _wrong_diagram(attributes: Mapping[str, str]) -> str | None:
+    if not attributes.get("unrecorded", "x").strip():
+        return "unrecorded without a reason"
+    if "unrecorded" in attributes and "run" in attributes:
+        return "unrecorded beside the recording that it is"
+    if "needs" in attributes and "run" not in attributes:
+        return "needs without the recording that needs it"
+    return None
 
 
 def _wrong_run(attributes: Mapping[str, str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -31,6 +32,10 @@ Where it cannot be had, it skips the test, as `pytest.skip` does, and says how t
 """
 
 
+Recording = Callable[[Path], str]
+"""Plays a scenario in an empty folder, with what the block needs at hand, and returns the text of its diagram."""
+
+
 @dataclass(frozen=True)
 class Site:
     """The pages of a project. Patterns are relative to `root`."""
@@ -45,8 +50,15 @@ class Site:
     """Packages that are imported anew for each case, so that no case sees what another left in a module."""
     needs: Mapping[str, Need] = field(default_factory=dict, hash=False)
     """What a block may need beside Python, such as a server, by the name that it says in ``needs="…"``."""
+    recordings: Mapping[str, Recording] = field(default_factory=dict, hash=False)
+    """What the sequence diagrams are compared with, by the name that each says in ``run="…"``.
+
+    Where there are any, a sequence diagram without one is a problem, unless it says why: ``unrecorded="…"``.
+    """
     unrun_budget: int = 0
     """How many blocks say why they are not run. It may only fall."""
+    unrecorded_budget: int = 0
+    """How many sequence diagrams say why they are compared with no recording. It may only fall."""
 
     def paths(self, patterns: Iterable[str]) -> list[str]:
         """Return the files, sorted, relative to the root."""
@@ -71,7 +83,25 @@ class Site:
             for name in (block.get("needs") or "").split()
             if name not in self.needs
         ]
+        wrong += filter(None, map(self._unrecorded, blocks))
         return Census(tuple(blocks), tuple(cases), tuple(sorted(problems + wrong)))
+
+    def _unrecorded(self, block: Block) -> Problem | None:
+        """Return what is wrong with the name of a diagram's recording, or with its absence."""
+        if block.language != "mermaid" or block.get("unrun"):
+            return None
+        name = block.get("run")
+        if name is not None and name not in self.recordings:
+            alike = ", ".join(difflib.get_close_matches(name, self.recordings) or sorted(self.recordings)) or "none"
+            return Problem(block.path, block.line, f'run="{name}": no such recording; there are {alike}')
+        if name is None and self.recordings and is_sequence(block) and not block.get("unrecorded"):
+            return Problem(block.path, block.line, 'a sequence diagram without run="…": nothing holds it to the code')
+        return None
+
+
+def is_sequence(block: Block) -> bool:
+    """Return whether the block is a sequence diagram."""
+    return block.language == "mermaid" and block.text.lstrip().startswith("sequenceDiagram")
 
 
 @dataclass(frozen=True)
