@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -101,83 +100,122 @@ class Tally:
         return {words: count for words, count in by_words.items() if count}
 
 
+class Judge:
+    """Knows what each session must be at each moment of a record."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self._found: dict[tuple[str, bytes | None], Any] = {}
+        self.states = self._states()
+        self.sessions = sorted({path for state in self.states for path in state})
+        self._returned = [0]
+        for operation in record.operations:
+            self._returned.append(self._returned[-1] + (operation.verb == "return"))
+        self._fates: dict[tuple[str, bytes | None, int, bool], Fate] = {}
+
+    def fate(self, moment: int, path: str, content: bytes | None) -> Fate:
+        """Return what became of a session, which is found with these bytes after that many operations."""
+        returned = self._returned[moment]
+        under_way = moment > 0 and self.record.operations[moment - 1].verb != "return"
+        key = path, content, returned, under_way
+        if key not in self._fates:
+            found = self.found(path, content)
+            allowed = [state.get(path) for state in self.states[returned : returned + under_way + 1]]
+            earlier = [state.get(path) for state in self.states[:returned]]
+            self._fates[key] = "kept" if found in allowed else "lost" if found in earlier else "broken"
+        return self._fates[key]
+
+    def found(self, path: str, content: bytes | None) -> Any:
+        """Return the session as a fresh store reads it, None when there is none, or what the store says instead."""
+        if (path, content) not in self._found:
+            self._found[path, content] = _read(self.record.program.kind, path, content)
+        return self._found[path, content]
+
+    def touches(self, path: str) -> bool:
+        """Return whether any of the calls changed the session."""
+        return any(state.get(path) != self.states[0].get(path) for state in self.states)
+
+    def _states(self) -> list[dict[str, Any]]:
+        """Return what each session is at the start and when each call has returned."""
+        model = Model(self.record.start)
+        states = [self._sessions(model.now())]
+        for operation in self.record.operations:
+            model.do(operation)
+            if operation.verb == "return":
+                states.append(self._sessions(model.now()))
+        return states
+
+    def _sessions(self, tree: Tree) -> dict[str, Any]:
+        return {path: self.found(path, content) for path, content in tree.items() if path.endswith(SUFFIX)}
+
+
 def cut_everywhere(record: Record, tally: Tally, *, until: Callable[[Cut], bool] = lambda _cut: False) -> Cut | None:
     """Cut the power after each operation of a record; return the first cut for which `until` is true, and stop there.
 
     A disk is looked at once at each moment, and in each order of names.
     """
-    kind = record.program.kind
-    states = _states(record)
-    sessions = sorted({path for state in states for path in state})
-    touched = {path for path in sessions if any(state.get(path) != states[0].get(path) for state in states)}
-    tally.programs += 1
+    judge = Judge(record)
     model = Model(record.start)
-    returned, under_way = 0, 0
+    tally.programs += 1
     for moment, operation in enumerate(record.operations, 1):
         model.do(operation)
         if operation.verb == "call":
-            under_way = 1
             continue  # the disks are those of the moment before, and more is allowed
-        if operation.verb == "return":
-            returned, under_way = returned + 1, 0
-        else:
-            tally.operations += 1
+        tally.operations += operation.verb != "return"
         tally.cuts += 1
-        allowed = states[returned : returned + under_way + 1]
-        earlier = states[:returned]
-        fates: dict[tuple[str, bytes | None], Fate] = {}
         for order in ORDERS:
             for left in model.after_a_cut(order, sees=lambda path: path.endswith(SUFFIX)):
                 tally.disks[order] += 1
-                for path in sessions:
+                for path in judge.sessions:
                     content = left.tree.get(path)
-                    fate = fates.get((path, content))
-                    if fate is None:
-                        found = read(kind, path, content)
-                        fate = fates[path, content] = _fate(found, path, allowed, earlier)
-                        if fate != "kept":
-                            cut = Cut(record, moment, order, left, path, found, path in touched, fate)
-                            tally.first.setdefault(fate, cut)
-                            if until(cut):
-                                return cut
+                    fate = judge.fate(moment, path, content)
+                    if fate != "kept":
+                        found = judge.found(path, content)
+                        cut = Cut(record, moment, order, left, path, found, judge.touches(path), fate)
+                        tally.first.setdefault(fate, cut)
+                        if until(cut):
+                            return cut
                     tally.fates[order, fate] += 1
     return None
 
 
-@lru_cache(maxsize=100_000)
-def read(kind: Any, path: str, content: bytes | None) -> Any:
-    """Return the session as a fresh store reads it, None when there is none, or what the store says instead."""
+def go_on(kind: Kind, tree: Tree) -> str:
+    """Let a fresh store list and change all that is on a disk, and say what is wrong; empty when nothing is."""
+    try:
+        return _go_on(kind, tree)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _go_on(kind: Kind, tree: Tree) -> str:
+    disk = SimulatedDisk(tree=tree)
+    store: Any = kind(SESSIONS, disk=disk)
+    present = {id_of(PurePosixPath(path).name) or path for path in tree if path.endswith(SUFFIX)}
+    listed = {entry["session_id"]: entry["status"] for entry in store.list_sessions(None)}
+    if listed != dict.fromkeys(present, "ok"):
+        return f"list_sessions says {listed}"
+    for session_id in sorted({*present, "trip", "inn"}):
+        before = store.get_chat_history(session_id)
+        store.add_message(session_id, "user", "next")
+        if kind(SESSIONS, disk=disk).get_chat_history(session_id) != [*before, {"role": "user", "content": "next"}]:
+            return f"a message that was added to {session_id!r} is not there, or others are not"
+        if disk.exists(f"{SESSIONS}/{session_id}.json.tmp"):
+            return f"the temporary file of {session_id!r} is left"
+    if hasattr(store, "get_children") and not {*store.get_children("trip")} <= present:
+        return "the session 'trip' lists a child that does not exist"
+    return ""
+
+
+def _read(kind: Kind, path: str, content: bytes | None) -> Any:
     if content is None:
         return None
     session_id = id_of(PurePosixPath(path).name) or ""
-    store = kind(SESSIONS, disk=SimulatedDisk(tree={**_EMPTY, path: content}))
     try:
-        return store.get_session(session_id)
+        return kind(SESSIONS, disk=SimulatedDisk(tree={**_EMPTY, path: content})).get_session(session_id)
     except SessionStoreError as error:
         return Refused(f"{type(error).__name__}: {error}", by_name=True)
     except Exception as error:
         return Refused(f"{type(error).__name__}: {error}", by_name=False)
-
-
-def _fate(found: Any, path: str, allowed: Sequence[Mapping[str, Any]], earlier: Sequence[Mapping[str, Any]]) -> Fate:
-    if any(found == state.get(path) for state in allowed):
-        return "kept"
-    return "lost" if any(found == state.get(path) for state in earlier) else "broken"
-
-
-def _states(record: Record) -> list[dict[str, Any]]:
-    """Return what each session is at the start and when each call has returned."""
-    model = Model(record.start)
-    states = [_sessions(record.program.kind, model.now())]
-    for operation in record.operations:
-        model.do(operation)
-        if operation.verb == "return":
-            states.append(_sessions(record.program.kind, model.now()))
-    return states
-
-
-def _sessions(kind: Kind, tree: Tree) -> dict[str, Any]:
-    return {path: read(kind, path, content) for path, content in tree.items() if path.endswith(SUFFIX)}
 
 
 def _in_words(found: Any) -> str:

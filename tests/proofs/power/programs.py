@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from readfresh.disk import Disk
 from readfresh.storage import Durability
 from tests.proofs.power.model import ROOT, Operation, Tree
 from tests.proofs.power.recorded import Recorder, lay_out, tree_of
-from tests.store.support import LONG, VERBS, Kind, filled, verbs_of
+from tests.store.support import VERBS, Kind, filled, verbs_of
 
 SESSIONS = f"{ROOT}/ada/sessions"
 KINDS = (cast("Kind", DefaultSessionStore), cast("Kind", HierarchicalSessionStore))
@@ -40,6 +41,13 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.verb} {self.session_id!r}"
+
+    def to(self, store: Any) -> bool:
+        """Make it, and return whether the store says that something has changed."""
+        try:
+            return self.make(store, self.session_id) is not False
+        except (SessionExists, SessionNotFound):
+            return False
 
 
 @dataclass(frozen=True)
@@ -95,56 +103,68 @@ ONE_OF_EACH_CLASS = ("add_message", "delete_session", "create_session", "fork_se
 def some() -> Iterator[Program]:
     """Yield one verb of each class, from each start, and the sequences of two calls: for tables of many settings."""
     yield from each_verb(only=ONE_OF_EACH_CLASS)
-    yield from sequences(2)
+    yield from sequences(2, small=True)
 
 
-def sequences(length: int) -> Iterator[Program]:
-    """Yield every sequence of calls, each of one of two sessions, of which one exists at first."""
+def sequences(length: int, *, small: bool = False) -> Iterator[Program]:
+    """Yield every sequence of calls, each of one of two sessions, of which one exists at first.
+
+    Args:
+        length: how many calls.
+        small: whether to leave out what is like something else.
+    """
     verbs = {verb.name: verb.call for verb in VERBS}
     plain = [
         Call(verb, session_id, verbs[verb])
-        for verb in ("add_message", "delete_session", *(("set_chat_history", "clear_session") if LONG else ()))
+        for verb in ("add_message", "delete_session", *(() if small else ("set_chat_history", "clear_session")))
         for session_id in ("trip", "inn")
     ]
     tree = [
-        *(call for call in plain if LONG or str(call) != "delete_session 'inn'"),
+        *plain,
         Call("fork_session", "trip", verbs["fork_session"]),
         Call("create_session", "inn", lambda store, session_id: store.create_session(session_id, None, "trip")),
-        *(Call(verb, "trip", verbs[verb]) for verb in ("create_snapshot", "revert_to_snapshot") if LONG),
+        *(() if small else (Call(verb, "trip", verbs[verb]) for verb in ("create_snapshot", "revert_to_snapshot"))),
     ]
     for kind, calls in zip(KINDS, (plain, tree), strict=True):
         for chosen in itertools.product(calls, repeat=length):
             yield Program(kind, "filled", chosen)
 
 
-def run(program: Program, folder: Path, durability: Durability) -> Record:
-    """Run a program in an empty folder, over the real disk, and return what it did there."""
+def prepare(program: Program, folder: Path) -> Recorder:
+    """Put what a program starts from into an empty folder, and return the recorder of the folder."""
     lay_out(start_of(program), folder)
-    recorder = Recorder(folder)
+    return Recorder(folder)
+
+
+def store_of(program: Program, directory: str, disk: Disk, durability: Durability) -> Any:
+    """Return the store that a program calls; its clock and its ids are the same in every run."""
     ids = (f"new-{number}" for number in itertools.count(1))
     ticks = itertools.count(1)
-    store: Any = program.kind(
-        folder / SESSIONS.removeprefix(f"{ROOT}/"),
-        durability=durability,
-        disk=Disk(),  # of its own: what a store knows to be flushed it knows for its disk
-        new_id=lambda: next(ids),
-        now=lambda: CLOCK + next(ticks),
+    return program.kind(
+        directory, durability=durability, disk=disk, new_id=lambda: next(ids), now=lambda: CLOCK + next(ticks)
     )
+
+
+def run(program: Program, recorder: Recorder, durability: Durability) -> Record:
+    """Run a program over the real disk, and return what it did to it."""
+    directory = os.path.join(recorder.folder, SESSIONS.removeprefix(f"{ROOT}/"))
+    # A disk of its own: what a store knows to be flushed it knows for its disk.
+    store = store_of(program, directory, Disk(), durability)
     wrong = ""
-    with recorder.recording():
-        if program.start == "died":
-            Disk().make_directory(str(folder / SESSIONS.removeprefix(f"{ROOT}/")))
-        for call in program.calls:
-            recorder.note("call", str(call))
-            before = recorder.now()
-            try:
-                changed = call.make(store, call.session_id) is not False
-            except (SessionExists, SessionNotFound):
-                changed = False
-            recorder.note("return", str(call))
-            if changed and recorder.now() == before:
-                wrong = f"{call} has returned, and nothing was done to the disk"
-                break
+    try:
+        with recorder.recording():
+            if program.start == "died":
+                Disk().make_directory(directory)
+            for call in program.calls:
+                recorder.note("call", str(call))
+                before = recorder.now()
+                changed = call.to(store)
+                recorder.note("return", str(call))
+                if changed and recorder.now() == before:
+                    wrong = f"{call} has returned, and nothing was done to the disk"
+                    break
+    except Exception as error:
+        wrong = f"{recorder.operations[-1] if recorder.operations else 'nothing'}, then {type(error).__name__}: {error}"
     return Record(program, recorder.start, tuple(recorder.operations), wrong)
 
 
@@ -152,7 +172,7 @@ def start_of(program: Program) -> Tree:
     """Return what is on the disk before a program."""
     if program.start in ("nothing", "died"):
         return {ROOT: None}
-    tree = dict(_filled(program.kind))
+    tree = dict(_filled(KINDS.index(program.kind)))
     if program.start == "leftover":
         whole = tree[f"{SESSIONS}/trip.json"] or b""
         tree[f"{SESSIONS}/trip.json.tmp"] = whole[: len(whole) // 2]
@@ -160,9 +180,9 @@ def start_of(program: Program) -> Tree:
 
 
 @cache
-def _filled(kind: Any) -> Tree:
+def _filled(kind: int) -> Tree:
     with tempfile.TemporaryDirectory() as folder:
         ticks = itertools.count(1)
         directory = Path(folder, SESSIONS.removeprefix(f"{ROOT}/"))
-        filled(kind, directory, durability="process", now=lambda: CLOCK - 1000 + next(ticks))
+        filled(KINDS[kind], directory, durability="process", now=lambda: CLOCK - 1000 + next(ticks))
         return tree_of(Path(folder))

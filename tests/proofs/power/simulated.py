@@ -35,6 +35,10 @@ class SimulatedDisk(Disk):
         self._open: dict[int, tuple[str, int]] = {}  # the path as it was opened, and the number of the file
         self._descriptors = itertools.count(3)
 
+    def tree(self) -> Tree:
+        """Return what is on it as long as there is power."""
+        return self._model.now()
+
     def after_a_cut(self, order: Order = "weak") -> Iterator[SimulatedDisk]:
         """Yield every disk that may be found when the power is back."""
         for left in self._model.after_a_cut(order):
