@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from tests.sabotage.fault import Fault, put
 
@@ -96,16 +97,16 @@ def change_made_to_an_earlier_value() -> None:
     from readfresh.files import SessionFiles
 
     read, update = SessionFiles.read, SessionFiles.update
-    seen: dict[tuple[int, str], Any] = {}
+    seen: WeakKeyDictionary[SessionFiles[Any], dict[str, Any]] = WeakKeyDictionary()
 
     def remember(self: SessionFiles[Any], session_id: str, **how: bool) -> Any:
-        found = seen[id(self), session_id] = read(self, session_id, **how)
+        found = seen.setdefault(self, {})[session_id] = read(self, session_id, **how)
         return found
 
     def change_it(self: SessionFiles[Any], session_id: str, change: Callable[[Any], Any], **how: bool) -> bool:
         def changed(newest: Any) -> Any:
-            after = change(seen.get((id(self), session_id)) or newest)
-            seen[id(self), session_id] = after
+            known = seen.setdefault(self, {})
+            after = known[session_id] = change(known.get(session_id) or newest)
             return after
 
         return update(self, session_id, changed, **how)
