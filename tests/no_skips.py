@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-ABILITIES = ("loop mounts", "ptrace")
+ABILITIES = ("loop mounts", "mounts", "ptrace")
 
 
 def lacking(ability: str, refusal: str) -> NoReturn:

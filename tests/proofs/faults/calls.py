@@ -95,6 +95,29 @@ class Interrupted(Fault):
         raise self.kind
 
 
+class Observed(Fault):
+    """Nothing is done to the calls; those that the system refuses by itself are noted.
+
+    Attributes:
+        numbers: what it refuses them with.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[int] = []
+
+    def meet(self, number: int, name: str, do: Do, arguments: tuple[Any, ...]) -> Any:  # noqa: ARG002
+        """Make the call."""
+        try:
+            return do(*arguments)
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError as error:
+            self.failed.append(number)
+            self.numbers.append(error.errno or 0)
+            raise
+
+
 class Entries:
     """An exception is raised on entry to function number `at` of the stores, and of what they call in Python.
 

@@ -8,14 +8,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from readfresh import (
+    BotSessionManager,
     DefaultSessionStore,
     HierarchicalSessionStore,
     LockTimeout,
@@ -27,7 +30,7 @@ from readfresh import (
 from readfresh.disk import Disk
 from readfresh.files import _flushed
 from tests.proofs.rung import Finding
-from tests.store.support import Kind, Store, Verb, contents, descriptors, filled, verbs_of
+from tests.store.support import Kind, Store, Verb, descriptors, filled, verbs_of
 
 FLUSHES = ("fsync", "sync_directory")
 LITTER = ".json.tmp"
@@ -36,7 +39,8 @@ KINDS: tuple[tuple[str, Kind], ...] = (("plain", DefaultSessionStore), ("hierarc
 # An answer of these leaves out, or marks, what could not be read, and tells `on_error` of it.
 REPORTING = ("get_children", "get_session_tree")
 
-Contents = dict[str, bytes | str]
+Contents = dict[str, bytes]
+Of = Callable[[Kind, Verb], bool]
 
 
 class Endless(BaseException):
@@ -104,21 +108,31 @@ class Attempt:
 
 
 class Scene:
-    """A directory with a session, that can be put back as it was."""
+    """A directory with a session, that can be put back as it was.
 
-    def __init__(self, name: str, kind: Kind, verb: Verb, folder: Path) -> None:
+    Args:
+        name: what the store is called.
+        kind: the store.
+        verb: what is called there.
+        folder: an empty one, for the directory.
+        more: a message more in the session.
+    """
+
+    def __init__(self, name: str, kind: Kind, verb: Verb, folder: Path, more: str = "") -> None:
         self.name = f"{name} {verb.name}"
         self.kind = kind
         self.verb = verb
         self.folder = folder
         self.directory = folder / "sessions"
         self.target = "new" if verb.name == "import_session" else "trip"
-        filled(kind, self.directory, durability="process", now=_clock)
-        self.before: Contents = contents(self.directory)
+        store = filled(kind, self.directory, durability="process", now=_clock)
+        if more:
+            store.add_user_message("trip", more)
+        self.before: Contents = files_in(self.directory)
         # Twice: the second time the lock files stand, as in every later call.
         for _ in range(2):
             self.answer = self.call()
-            self.after: Contents = contents(self.directory)
+            self.after: Contents = files_in(self.directory)
             self.reset()
         self.open = descriptors()
 
@@ -141,15 +155,19 @@ class Scene:
         """Call the verb."""
         return self.verb.call(self.store(disk, **arguments), self.target)
 
+    @property
+    def states(self) -> tuple[Contents, ...]:
+        """The states that the directory may be in while nothing of it is in doubt."""
+        return (self.before,)
+
     def reset(self) -> None:
         """Put the directory back."""
-        for name in contents(self.directory).keys() - self.before.keys():
+        now = files_in(self.directory)
+        for name in now.keys() - self.before.keys():
             (self.directory / name).unlink()
         for name, raw in self.before.items():
-            assert isinstance(raw, bytes)
-            path = self.directory / name
-            if not path.exists() or path.read_bytes() != raw:
-                path.write_bytes(raw)
+            if now.get(name) != raw:
+                (self.directory / name).write_bytes(raw)
 
     def judge(self, attempt: Attempt) -> Finding | None:
         """Return what is wrong with the outcome, and put the directory back."""
@@ -163,7 +181,7 @@ class Scene:
 
     def _state(self, attempt: Attempt) -> str:
         error = attempt.error
-        now = contents(self.directory)
+        now = files_in(self.directory)
         litter = [name for name in now if name.endswith(LITTER)]
         if litter and not attempt.lasting:
             return f"it leaves {litter[0]}"
@@ -181,7 +199,7 @@ class Scene:
         if said := self._said(attempt, error):
             return said
         if error.written == "nothing":
-            return "" if now == self.before else f"it says that nothing was written, and {self._differing(now)} differs"
+            return "" if now in self.states else f"it says that nothing was written, and {self._differing(now)} differs"
         if not self.verb.writes:
             return "a read says that the outcome is unknown"
         if not attempt.has_committed() and not attempt.has_failed("release", "flock", "close"):
@@ -206,7 +224,7 @@ class Scene:
             return f"it raises {type(error).__name__}, and nothing of that kind has happened"
         if (error.written == "unknown") != (type(error) is OutcomeUnknown):
             return f"{type(error).__name__} says that {error.written} was written"
-        if attempt.heard[-1:] != [error]:
+        if error not in attempt.heard:
             return "on_error is not told"
         if error.session_id is None and self.verb.per_session:
             return "the error names no session"
@@ -229,7 +247,7 @@ class Scene:
         neither = [
             name
             for name in sorted({*now, *self.before, *self.after})
-            if now.get(name) not in (self.before.get(name), self.after.get(name))
+            if now.get(name) not in [state.get(name) for state in (*self.states, self.after)]
         ]
         return f"{neither[0]} is neither as before nor as after" if neither else ""
 
@@ -246,18 +264,16 @@ class Scene:
         error = attempt.error
         try:
             written = self._written(attempt)
-            if isinstance(error, SessionStoreError) and error.written == "nothing":
-                if (self.call(), contents(self.directory)) != (self.answer, self.after):
+            if isinstance(error, SessionStoreError) and error.written == "nothing" and len(self.states) == 1:
+                if (self.call(), files_in(self.directory)) != (self.answer, self.after):
                     return "the same call without the fault does not do what it does where there was none"
                 written = [] if self.verb.writes else written  # it has been the next writer itself
             healthy = self.store()
             for session_id in written:
                 healthy.add_user_message(session_id, "next")
-                if healthy.get_chat_history(session_id)[-1:] != [{"role": "user", "content": "next"}]:
-                    return f"the next writer of {session_id!r} does not read what it has written"
         except Exception as raised:
             return f"the next writer gets {type(raised).__name__}: {raised}"
-        litter = [name for name in contents(self.directory) if name.endswith(LITTER)]
+        litter = [name for name in files_in(self.directory) if name.endswith(LITTER)]
         return f"{litter[0]} is left after the next writer" if litter else ""
 
     def _written(self, attempt: Attempt) -> list[str]:
@@ -266,14 +282,58 @@ class Scene:
         return sorted({self.target, "trip", *touched})
 
 
-def scenes(folder: Path, of: Callable[[Kind, Verb], bool] = lambda _kind, _verb: True) -> Iterator[Scene]:
-    """Yield a scene for each verb of both stores."""
+class Turn(Scene):
+    """The same for a turn of a bot, which is two changes: the prompt is kept, then the answer.
+
+    Between the two, and after an error of the second, the prompt stands.
+    """
+
+    def __init__(self, name: str, kind: Kind, folder: Path) -> None:
+        self.asked: Contents = {}
+        super().__init__(name, kind, Verb("BotSessionManager.chat", self._chat, writes=True), folder)
+
+    @property
+    def states(self) -> tuple[Contents, ...]:
+        """Before the turn, and with the prompt."""
+        return (self.before, self.asked)
+
+    def _chat(self, store: Store, user_id: str) -> str:
+        ids = map("turn-{}".format, itertools.count())
+        manager = BotSessionManager(store, new_id=lambda: next(ids))
+        return asyncio.run(manager.chat(self._answer, user_id, "And when?"))
+
+    def _answer(self, _messages: object) -> str:
+        self.asked = self.asked or files_in(self.directory)
+        return "In May."
+
+
+def turns(folder: Path) -> Iterator[Scene]:
+    """Yield a scene for a turn over each store."""
+    for name, kind in KINDS:
+        where = folder / f"{name}-turn"
+        where.mkdir()
+        yield Turn(name, kind, where)
+
+
+def files_in(directory: Path) -> Contents:
+    """Return the files of a session directory, but for the locks."""
+    with os.scandir(directory) as found:
+        return {one.name: Path(one).read_bytes() for one in found if not one.name.endswith(".lock")}
+
+
+def every(_kind: Kind, _verb: Verb) -> bool:
+    """Take every verb of both stores."""
+    return True
+
+
+def scenes(folder: Path, of: Of = every, more: str = "") -> Iterator[Scene]:
+    """Yield a scene for each verb of both stores that is taken."""
     for name, kind in KINDS:
         for verb in verbs_of(kind):
             if of(kind, verb):
                 where = folder / f"{name}-{verb.name}"
                 where.mkdir()
-                yield Scene(name, kind, verb, where)
+                yield Scene(name, kind, verb, where, more)
 
 
 def _clock() -> float:

@@ -13,14 +13,16 @@ import logging
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
 
 from readfresh import DefaultSessionStore
 from readfresh.disk import Disk
 from tests.proofs.faults.calls import Entries, Fault, Interrupted, Refused, Short, SystemCalls
-from tests.proofs.faults.scene import Attempt, Scene, scenes
+from tests.proofs.faults.scene import Attempt, Of, Scene, every, scenes
+from tests.proofs.faults.scene import turns as turns_of_bots
 from tests.proofs.rung import Finding, Ran
 from tests.store.support import FAULTS, LONG, FaultyDisk, Kind, Verb
 
@@ -30,12 +32,6 @@ EVERY_ERROR = (*FAULTS, *MORE_ERRORS)
 MEMORY = "/dev/shm"  # of Linux; elsewhere the sweeps take longer
 
 Trial = Callable[[Scene, int], Attempt]
-Of = Callable[[Kind, Verb], bool]
-
-
-def every(_kind: Kind, _verb: Verb) -> bool:
-    """Take every verb of both stores."""
-    return True
 
 
 def guarded(run: Callable[[Path], Ran]) -> Callable[[Path], Ran]:
@@ -49,15 +45,24 @@ def guarded(run: Callable[[Path], Ran]) -> Callable[[Path], Ran]:
         logger = logging.getLogger("readfresh")
         logger.disabled = True
         try:
-            # No sweep cuts the power, and on a disk a rename alone takes longer than all the rest.
-            with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else folder) as quick:
-                return run(Path(quick).resolve())
+            with in_memory(folder) as quick:
+                return run(quick)
         except Exception as error:
             return Ran({}, Finding(f"With no fault at all a store raises {type(error).__name__}: {error}."))
         finally:
             logger.disabled = False
 
     return guard
+
+
+@contextmanager
+def in_memory(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder in memory, or in `folder` where the machine has none.
+
+    Nothing here cuts the power, and on a disk a rename alone takes longer than all the rest.
+    """
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else folder) as quick:
+        yield Path(quick).resolve()
 
 
 def sweep(folder: Path, trials: Sequence[Trial], step: str, of: Of = every) -> Ran:
@@ -69,18 +74,24 @@ def sweep(folder: Path, trials: Sequence[Trial], step: str, of: Of = every) -> R
         step: what a step is called among the counts.
         of: which verbs.
     """
+    return try_each(classes(folder, of), trials, step, shared=not LONG)
+
+
+def try_each(scenes_alike: Iterable[Sequence[Scene]], trials: Sequence[Trial], step: str, *, shared: bool) -> Ran:
+    """Try faults at each step of scenes; those that are alike may share them."""
     counts = {"verbs": 0, step: 0, "faults": 0}
-    for alike in classes(folder, of):
+    for alike in scenes_alike:
         counts["verbs"] += len(alike)
         for at in itertools.count():
             met = False
             for number, trial in enumerate(trials):
-                for scene in alike if LONG else (alike[(at + number) % len(alike)],):
+                for scene in (alike[(at + number) % len(alike)],) if shared else alike:
                     attempt = trial(scene, at)
                     # One that met no fault says nothing new, but for the first.
-                    if (attempt.failed or not number) and (finding := scene.judge(attempt)):
+                    if not (attempt.failed or number == 0):
+                        scene.reset()
+                    elif finding := scene.judge(attempt):
                         return Ran(counts, finding)
-                    scene.reset()
                     counts["faults"] += bool(attempt.failed)
                     met |= bool(attempt.failed)
             if not met:
@@ -152,6 +163,13 @@ def calls(folder: Path) -> Ran:
 def calls_for_good(folder: Path) -> Ran:
     """Let each system call fail, and all that come after it."""
     return sweep(folder, _in_turns(EVERY_ERROR, lasting=True), "system calls")
+
+
+@guarded
+def turns(folder: Path) -> Ran:
+    """Let each system call of a bot's turn fail, and all that come after it."""
+    trials = _in_turns(EVERY_ERROR) + _in_turns(EVERY_ERROR, lasting=True)
+    return try_each(([scene] for scene in turns_of_bots(folder)), trials, "system calls", shared=False)
 
 
 PARTS_OF_A_TRANSFER: tuple[tuple[str, Callable[[int], int]], ...] = (
