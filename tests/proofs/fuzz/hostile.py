@@ -1,0 +1,40 @@
+"""Files that are made to be expensive: each has once been, or would be for a store that is written without care."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from readfresh import rescue, verify
+from tests.proofs.fuzz.growth import Case
+
+SAME_HASH = 2**61 - 1  # whole numbers that differ by it have the same hash
+
+
+def session(**fields: Any) -> bytes:
+    """Return the file of a session."""
+    return json.dumps({"session_id": "trip", "messages": [], **fields}).encode()
+
+
+def one(**fields: Any) -> dict[str, bytes]:
+    """Return a directory with one session."""
+    return {"trip.json": session(**fields)}
+
+
+def raw(content: bytes) -> dict[str, bytes]:
+    """Return a directory with one file."""
+    return {"trip.json": content}
+
+
+READ = {"get_session": lambda store: store.get_session("trip")}
+RESCUE = {"rescue": lambda store: rescue(store, "trip")}
+VERIFY = {"verify": verify}
+
+CASES = [
+    Case(
+        "a key twice among many",
+        lambda size: raw(b"{" + b"".join(b'"k%d": 1, ' % number for number in range(size)) + b'"z": 1, "z": 2}'),
+        {**READ, **RESCUE},
+        size=2_000,
+    ),
+]
