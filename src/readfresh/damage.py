@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -204,7 +205,7 @@ def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def _field(head: str, name: str) -> Any:
-    found = re.search(rf'^\s*"{name}"\s*:\s*', head, re.MULTILINE)
+    found = re.search(rf'^[^\S\n]*"{name}"\s*:\s*', head, re.MULTILINE)
     if found is None:
         return None
     try:
@@ -215,8 +216,8 @@ def _field(head: str, name: str) -> Any:
 
 def _objects(content: str, position: int, left_out: list[str]) -> Iterator[Any]:
     """Yield the objects of the list that begins at `position`; a damaged one costs itself alone."""
-    decoder = json.JSONDecoder()
     resume = _next_item(content, position)
+    end = position
     damaged = 0
     while True:
         position = _skip(content, position)
@@ -225,13 +226,11 @@ def _objects(content: str, position: int, left_out: list[str]) -> Iterator[Any]:
             break
         if content[position] == "]":
             break
-        # One item at a time: an error counts the lines of all that it was given.
-        found = resume.search(content, position + 1)
-        end = found.end() - 1 if found else len(content)
+        if end <= position:
+            found = resume.search(content, position + 1)
+            end = found.end() - 1 if found else len(content)
         try:
-            if content[position] != "{":
-                raise ValueError
-            value, length = decoder.raw_decode(content[position:end])
+            value, length = _object(content, position, end)
         except (ValueError, RecursionError):
             damaged += 1
             position = end
@@ -240,6 +239,22 @@ def _objects(content: str, position: int, left_out: list[str]) -> Iterator[Any]:
         yield value
     if damaged:
         left_out.append(f"{damaged} damaged message{'' if damaged == 1 else 's'}.")
+
+
+def _object(content: str, begin: int, end: int) -> tuple[Any, int]:
+    """Return the object at `begin`, and how long it is; raise ValueError when none ends before `end`.
+
+    It is given more and more of the text: an error counts the lines of all that it was given, and so does a copy.
+    """
+    if content[begin] != "{":
+        raise ValueError
+    decoder = json.JSONDecoder()
+    length = 256
+    while begin + length < end:
+        with suppress(ValueError):
+            return decoder.raw_decode(content[begin : begin + length])
+        length *= 16
+    return decoder.raw_decode(content[begin:end])
 
 
 def _next_item(content: str, position: int) -> re.Pattern[str]:

@@ -37,4 +37,28 @@ CASES = [
         {**READ, **RESCUE},
         size=2_000,
     ),
+    Case(
+        "blank lines before the messages",
+        lambda size: raw(b"\n" * size + b'"messages": ['),
+        RESCUE,
+        size=2_000,
+    ),
+    Case(
+        "small messages on one line",
+        lambda size: raw(b'{"messages": [' + b"{}, " * size),
+        RESCUE,
+        size=1_000,
+    ),
+    Case(
+        "damaged messages on one line",
+        lambda size: raw(b'{"messages": [' + b'{"role": "user", "content": x}, ' * size),
+        RESCUE,
+        size=1_000,
+    ),
+    Case(
+        "a message that does not end",
+        lambda size: raw(b'{"messages": [' + b'{"a":' * size),
+        RESCUE,
+        size=5_000,
+    ),
 ]
