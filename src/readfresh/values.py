@@ -66,7 +66,11 @@ class FrozenList(list[Any]):
 EMPTY = FrozenDict()
 
 
-def freeze(value: object, name: str, depth: int = 0) -> Any:
+Name = str | tuple["Name", str | int]
+"""What an error calls a value; of a part, the name of the whole and its key. It is written out for an error only."""
+
+
+def freeze(value: object, name: Name, depth: int = 0) -> Any:
     """Return `value` as a frozen JSON value.
 
     Raises:
@@ -79,49 +83,49 @@ def freeze(value: object, name: str, depth: int = 0) -> Any:
         return text(value, name)
     if isinstance(value, int):
         if value.bit_length() > MAX_INT_BITS:
-            raise ValueError(f"{name} is a whole number of more than 4,000 digits, which JSON readers refuse")
+            raise ValueError(f"{_said(name)} is a whole number of more than 4,000 digits, which JSON readers refuse")
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{name} is {value}: JSON has no such number; pass None or a string")
+            raise ValueError(f"{_said(name)} is {value}: JSON has no such number; pass None or a string")
         return float(value)
     if depth >= MAX_DEPTH:
-        raise ValueError(f"{name} is nested deeper than {MAX_DEPTH} levels")
+        raise ValueError(f"{_said(name)} is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, Mapping):
         return freeze_mapping(value, name, depth)
     if isinstance(value, list):
-        return FrozenList([freeze(item, f"{name}[{index}]", depth + 1) for index, item in enumerate(value)])
+        return FrozenList([freeze(item, (name, index), depth + 1) for index, item in enumerate(value)])
     if isinstance(value, tuple):
-        raise TypeError(f"{name} is a tuple and would read back as a list; pass a list")
+        raise TypeError(f"{_said(name)} is a tuple and would read back as a list; pass a list")
     raise TypeError(
-        f"{name} is of type {type(value).__name__}, which JSON does not have; pass text, numbers, lists or dicts"
+        f"{_said(name)} is of type {type(value).__name__}, which JSON does not have; pass text, numbers, lists or dicts"
     )
 
 
-def freeze_mapping(value: object, name: str, depth: int = 0) -> FrozenDict:
+def freeze_mapping(value: object, name: Name, depth: int = 0) -> FrozenDict:
     """Return the dict `value` as a frozen JSON object; raise as `freeze` does."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a dict, not {type(value).__name__}")
+        raise TypeError(f"{_said(name)} must be a dict, not {type(value).__name__}")
     if not value:
         return EMPTY
     frozen: dict[str, Any] = {}
     for key, item in value.items():
         if not isinstance(key, str):
             # JSON would write 1 and "1" as the same key.
-            raise TypeError(f"{name} has the key {key!r} of type {type(key).__name__}; keys must be text")
-        frozen[text(key, f"a key of {name}")] = freeze(item, f"{name}[{key!r}]", depth + 1)
+            raise TypeError(f"{_said(name)} has the key {key!r} of type {type(key).__name__}; keys must be text")
+        frozen[text(key, name, "a key of ")] = freeze(item, (name, key), depth + 1)
     return FrozenDict(frozen)
 
 
-def text(value: object, name: str) -> str:
-    """Return `value` as plain text that UTF-8 can hold; raise TypeError or ValueError that names it."""
+def text(value: object, name: Name, what: str = "") -> str:
+    """Return `value` as plain text that UTF-8 can hold; raise TypeError or ValueError that names it after `what`."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be text, not {type(value).__name__}")
+        raise TypeError(f"{what}{_said(name)} must be text, not {type(value).__name__}")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise ValueError(f"{name} contains a lone surrogate, which UTF-8 cannot hold") from None
+            raise ValueError(f"{what}{_said(name)} contains a lone surrogate, which UTF-8 cannot hold") from None
     return value if type(value) is str else str.__str__(value)
 
 
@@ -161,3 +165,11 @@ def thaw(value: Any) -> Any:
     if isinstance(value, list):
         return [thaw(item) for item in value]
     return value
+
+
+def _said(name: Name) -> str:
+    keys = []
+    while not isinstance(name, str):
+        name, key = name
+        keys.append(f"[{key!r}]")
+    return name + "".join(reversed(keys))

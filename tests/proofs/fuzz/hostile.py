@@ -61,4 +61,10 @@ CASES = [
         RESCUE,
         size=5_000,
     ),
+    Case(
+        "many values under a long key",
+        lambda size: one(metadata={"k" * 20 * size: dict.fromkeys(map(str, range(size)))}),
+        READ,
+        size=1_000,
+    ),
 ]
