@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import select
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, StoreMisused
+from readfresh import DefaultSessionStore, HierarchicalSessionStore, StoreMisused
 from readfresh.disk import Disk
-from tests.store.support import PATIENCE_SECONDS, Kind, Store, contents, descriptors, held
+from tests.store.support import PATIENCE_SECONDS, Kind, Store, descriptors, held
 
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (DefaultSessionStore, HierarchicalSessionStore)}
 
@@ -166,58 +164,6 @@ def orphan(directory: str) -> None:
         return session
 
     DefaultSessionStore(directory).update("trip", change)
-
-
-def full(directory: str, kind: str) -> None:
-    """Write until no file may grow any more (RLIMIT_FSIZE, a full disk in all but the errno)."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-    store = KINDS[kind](directory)
-    count = 0
-    while True:
-        before, open_before = contents(Path(directory)), descriptors()
-        try:
-            store.add_user_message("trip", "x" * 1000)
-        except SessionStoreError as error:
-            say(
-                {
-                    "error": type(error).__name__,
-                    "errno": getattr(error.__cause__, "errno", None),
-                    "written": error.written,
-                    "count": count,
-                    "kept": contents(Path(directory)) == before,
-                    "open": descriptors() == open_before,
-                    "read": len(store.get_chat_history("trip")),
-                }
-            )
-            break
-        count += 1
-    store.add_user_message("small", "still fits")
-    say(len(store.get_chat_history("small")))
-
-
-def exhausted(directory: str, kind: str) -> None:
-    """Use up all descriptors but a few, and write."""
-    store = KINDS[kind](directory)
-    store.add_user_message("trip", "before")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    kept = []
-    try:
-        while True:
-            kept.append(os.open("/dev/null", os.O_RDONLY))
-    except OSError:
-        pass
-    results = []
-    for spare in range(4):
-        before = len(store.get_chat_history("trip")) if spare > 2 else None
-        results.append([spare, tried(lambda: store.add_user_message("trip", "more")), before])
-        results.append([spare, tried(lambda: len(store.get_chat_history("trip")))])
-        os.close(kept.pop())
-    for descriptor in kept:
-        os.close(descriptor)
-    say([result[1] for result in results])
-    say([message["content"] for message in store.get_chat_history("trip")])
-    say(sorted(path.name for path in Path(directory).iterdir()))
 
 
 def unprivileged(directory: str, kind: str) -> None:

@@ -1,12 +1,15 @@
-"""Disks that fail: at every step of every verb the old state stands, or the error says that nobody knows."""
+"""Disks that fail: what the error says, what a writer leaves, and which steps a change is.
+
+`tests.proofs.faults` lets every step of every verb fail.
+"""
 
 import errno
 import itertools
 import os
+import shutil
 import signal
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,7 +18,6 @@ from readfresh import (
     HierarchicalSessionStore,
     LockTimeout,
     OutcomeUnknown,
-    ReadFailed,
     SessionStoreError,
     WriteFailed,
     verify,
@@ -23,154 +25,17 @@ from readfresh import (
 from readfresh.disk import Disk
 from tests.store.support import (
     FAULTS,
-    LONG,
     Child,
     FaultyDisk,
     Kind,
-    Store,
     Verb,
     WatchedDisk,
     contents,
-    descriptors,
     each_verb,
     filled,
     held,
     run_child,
 )
-
-# These are tried with every errno in the normal run; the others take turns.
-WHOLE = ("add_message", "delete_session", "get_chat_history", "fork_session", "list_sessions")
-
-
-class Scene:
-    """A directory with a session, that can be put back as it was."""
-
-    def __init__(self, kind: Kind, directory: Path, verb: Verb) -> None:
-        self.kind = kind
-        self.directory = directory
-        self.target = "new" if verb.name == "import_session" else "trip"
-        filled(kind, directory, durability="process")
-        self.before = contents(directory)
-
-    def store(self, disk: Disk | None = None) -> Store:
-        """Make a store on the disk; without one, a store that works and does not flush."""
-        ids = itertools.count()
-        return self.kind(
-            self.directory,
-            durability="power" if disk else "process",
-            disk=disk,
-            new_id=lambda: f"fresh-{next(ids)}",
-            lock_timeout=1,
-        )
-
-    def reset(self) -> None:
-        """Put the directory back."""
-        for name in contents(self.directory).keys() - self.before.keys():
-            (self.directory / name).unlink()
-        for name, raw in self.before.items():
-            assert isinstance(raw, bytes)
-            path = self.directory / name
-            if not path.exists() or path.read_bytes() != raw:
-                path.write_bytes(raw)
-
-
-def steps_of(scene: Scene, verb: Verb) -> list[tuple[str, str]]:
-    """Return the steps that the verb makes on a disk that works."""
-    disk = FaultyDisk(-1, 0)
-    verb.call(scene.store(disk), scene.target)
-    scene.reset()
-    return disk.steps
-
-
-@pytest.mark.parametrize(("kind", "verb"), each_verb())
-def test_a_fault_at_any_step_is_an_error_by_name(kind: Kind, verb: Verb, directory: Path) -> None:
-    """For each step and errno: an own error, the old state byte for byte, no descriptor, no litter, no lock left."""
-    scene = Scene(kind, directory, verb)
-    steps = steps_of(scene, verb)
-    open_before = descriptors()
-    for at, (step, _) in enumerate(steps):
-        for number in FAULTS if LONG or verb.name in WHOLE else (FAULTS[at % len(FAULTS)],):
-            where = f"{verb.name}: {step} (step {at} of {len(steps)}) fails with {errno.errorcode[number]}"
-            disk = FaultyDisk(at, number)
-            store = scene.store(disk)
-            error = None
-            try:
-                verb.call(store, scene.target)
-            except SessionStoreError as raised:
-                error = raised
-            assert disk.failed == [step], where
-            after = contents(directory)
-            assert descriptors() == open_before, where
-            assert not [name for name in after if name.endswith(".tmp")], where
-            judge(verb, disk, error, number, changed=after != scene.before, where=where)
-            # Whatever happened, the next one works: nothing is locked or left in the way.
-            if error is not None and error.written == "nothing":
-                verb.call(scene.store(), scene.target)
-            else:
-                scene.store().add_user_message("next", "works")
-            scene.reset()
-
-
-def judge(
-    verb: Verb, disk: FaultyDisk, error: SessionStoreError | None, number: int, *, changed: bool, where: str
-) -> None:
-    """Check that the outcome is the one that is promised."""
-    (step,) = disk.failed
-    done = {name for name, _ in disk.steps[: disk.at]} & {"replace", "unlink"}
-    if not verb.writes:
-        assert not changed, where
-        of_a_child = verb.name in ("get_children", "get_session_tree") and "trip" not in disk.steps[disk.at][1]
-        if verb.per_session and error is None and not of_a_child:  # such a child is shown as unreadable
-            assert (step, number) == ("lock", errno.EACCES), where  # read without a lock
-        if error is not None:
-            assert type(error) is ReadFailed, where
-            assert isinstance(error.__cause__, OSError), where
-        return
-    if error is None:
-        # A read before the write went without a lock, or a directory above may not be opened, so it is nobody's of us.
-        assert (step, number) in (("sync_directory", errno.EACCES), ("lock", errno.EACCES)), where
-        assert changed, where
-    elif type(error) is OutcomeUnknown:
-        assert step in ("sync_directory", "release"), where
-        assert done or step == "release", where
-        assert error.written == "unknown", where
-    else:
-        assert type(error) in (WriteFailed, ReadFailed), where
-        assert error.written == "nothing", where
-        assert not changed, where
-        assert isinstance(error.__cause__, OSError), where
-        assert error.__cause__.errno == number, where
-
-
-@pytest.mark.parametrize(("kind", "verb"), each_verb(writes=True))
-def test_a_fault_that_stays_leaves_the_old_state(kind: Kind, verb: Verb, directory: Path) -> None:
-    """From each step on nothing works any more: sessions that stood are as they were, or the error says unknown."""
-    scene = Scene(kind, directory, verb)
-    steps = steps_of(scene, verb)
-    open_before = descriptors()
-    for at, number in itertools.product(range(len(steps)), FAULTS):
-        if not LONG and (verb.name not in WHOLE or at > 12) and FAULTS[at % len(FAULTS)] != number:
-            continue
-        where = f"{verb.name}: from {steps[at][0]} (step {at}) on"
-        error = None
-        try:
-            verb.call(scene.store(FaultyDisk(at, number, stays=True)), scene.target)
-        except SessionStoreError as raised:
-            error = raised
-        assert descriptors() == open_before, where
-        after = contents(directory)
-        if error is None:
-            assert number == errno.EACCES, where
-        elif error.written == "nothing":
-            assert {name: raw for name, raw in after.items() if not name.endswith(".tmp")} == scene.before, where
-        healthy = scene.store()
-        healthy.add_user_message("next", "works")
-        if not (verb.name == "delete_session" and not healthy.session_exists("trip")):
-            healthy.add_user_message("trip", "works")
-        litter = [name for name in contents(directory) if name.endswith(".tmp")]
-        # Only a session that nobody writes to any more can keep its litter.
-        assert all(name.startswith(("fresh-", "new")) for name in litter), where
-        scene.reset()
 
 
 def test_first_write_fails_by_name(kind: Kind, tmp_path: Path) -> None:
@@ -194,32 +59,6 @@ def test_first_write_fails_by_name(kind: Kind, tmp_path: Path) -> None:
             assert type(error) in (WriteFailed, OutcomeUnknown)
             assert (contents(directory) == {}) == (error.written == "nothing")
         assert kind(directory).add_user_message("trip", "b")
-
-
-@pytest.mark.parametrize("number", FAULTS, ids=[errno.errorcode[number] for number in FAULTS])
-def test_a_write_is_finished_in_pieces(
-    kind: Kind, directory: Path, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system may write less than it was given: the rest is written too; if that fails, the old state stands."""
-    store = kind(directory)
-    real = os.write
-    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, bytes(data)[:7]))
-    store.add_user_message("trip", "x" * 500)
-    assert store.get_chat_history("trip") == [{"role": "user", "content": "x" * 500}]
-    calls = itertools.count()
-
-    def fails_later(descriptor: int, data: Any) -> int:
-        if next(calls) == 5:
-            raise OSError(number, os.strerror(number))
-        return real(descriptor, bytes(data)[:7])
-
-    before = contents(directory)
-    monkeypatch.setattr(os, "write", fails_later)
-    with pytest.raises(WriteFailed) as caught:
-        store.add_user_message("trip", "y")
-    assert isinstance(caught.value.__cause__, OSError)
-    assert caught.value.__cause__.errno == number
-    assert contents(directory) == before
 
 
 def test_a_failed_flush_is_not_tried_again(kind: Kind, directory: Path) -> None:
@@ -267,16 +106,15 @@ def test_an_error_of_the_lock_does_not_hide_the_one_before_it(kind: Kind, direct
 
 def test_a_child_that_cannot_be_entered_is_taken_back(directory: Path) -> None:
     """When the parent cannot be written the child is deleted again; when that fails too, the error says unknown."""
-    scene = Scene(
-        HierarchicalSessionStore, directory, next(verb for _, verb in _pairs() if verb.name == "fork_session")
-    )
+    filled(HierarchicalSessionStore, directory)
+    before = contents(directory)
     disk = WatchedDisk()
-    scene.store(disk).fork_session("trip")  # type: ignore[attr-defined]
-    scene.reset()
+    copy = shutil.copytree(directory, directory.with_name("copy"))
+    HierarchicalSessionStore(copy, disk=disk).fork_session("trip")
     second = [number for number, (verb, _) in enumerate(disk.steps) if verb == "replace"][1]
     with pytest.raises(WriteFailed):
-        scene.store(FaultyDisk(second, errno.EIO)).fork_session("trip")  # type: ignore[attr-defined]
-    assert contents(directory) == scene.before
+        HierarchicalSessionStore(directory, disk=FaultyDisk(second, errno.EIO)).fork_session("trip")
+    assert contents(directory) == before
     told: list[SessionStoreError] = []
     store = HierarchicalSessionStore(
         directory, disk=FaultyDisk(second, errno.EIO, stays=True), new_id=lambda: "lost", on_error=told.append
@@ -286,35 +124,6 @@ def test_a_child_that_cannot_be_entered_is_taken_back(directory: Path) -> None:
     assert caught.value.session_id == "lost"
     assert told[-1] is caught.value
     assert "lost.json" in contents(directory)
-
-
-def _pairs() -> list[tuple[Kind, Verb]]:
-    return [(param.values[0], param.values[1]) for param in each_verb()]
-
-
-# A disk that is really full, and descriptors that are really used up
-
-
-def test_a_full_disk_keeps_the_old_state(kind: Kind, directory: Path) -> None:
-    """When the system lets no file grow any more the write fails by name, and what was written before is read."""
-    directory.mkdir()
-    told, small = run_child("full", directory, kind.__name__)
-    assert told == {
-        **{"error": "WriteFailed", "errno": errno.EFBIG, "written": "nothing", "kept": True, "open": True},
-        **{"count": told["count"], "read": told["count"]},
-    }
-    assert told["count"] > 10
-    assert small == 1
-
-
-def test_used_up_descriptors_are_an_error_by_name(kind: Kind, directory: Path) -> None:
-    """Without a free descriptor reads and writes fail by name; with enough of them they work again."""
-    results, kept, names = run_child("exhausted", directory, kind.__name__)
-    assert set(map(str, results[::2])) == {"WriteFailed", "True"}
-    assert "ReadFailed" in results
-    assert results[:2] == ["WriteFailed", "ReadFailed"]
-    assert kept == ["before", *["more"] * results[::2].count(True)]
-    assert names == ["trip.json", "trip.json.lock"]
 
 
 def test_a_directory_that_cannot_be_written(kind: Kind, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ KINDS: tuple[tuple[str, Kind], ...] = (("plain", DefaultSessionStore), ("hierarc
 
 # An answer of these leaves out, or marks, what could not be read, and tells `on_error` of it.
 REPORTING = ("get_children", "get_session_tree")
+
+PROMPT, ANSWER, TURN_FILE = "And when?", "In May.", "bot_trip.json"
 
 Contents = dict[str, bytes]
 Of = Callable[[Kind, Verb], bool]
@@ -118,6 +121,8 @@ class Scene:
         more: a message more in the session.
     """
 
+    repeatable = True  # whether the same call is right after an error that says that nothing was written
+
     def __init__(self, name: str, kind: Kind, verb: Verb, folder: Path, more: str = "") -> None:
         self.name = f"{name} {verb.name}"
         self.kind = kind
@@ -155,10 +160,9 @@ class Scene:
         """Call the verb."""
         return self.verb.call(self.store(disk, **arguments), self.target)
 
-    @property
-    def states(self) -> tuple[Contents, ...]:
-        """The states that the directory may be in while nothing of it is in doubt."""
-        return (self.before,)
+    def stands(self, now: Contents) -> bool:
+        """Return whether nothing has been changed by a call that says so."""
+        return now == self.before
 
     def reset(self) -> None:
         """Put the directory back."""
@@ -199,7 +203,7 @@ class Scene:
         if said := self._said(attempt, error):
             return said
         if error.written == "nothing":
-            return "" if now in self.states else f"it says that nothing was written, and {self._differing(now)} differs"
+            return "" if self.stands(now) else f"it says that nothing was written, and {self._differing(now)} differs"
         if not self.verb.writes:
             return "a read says that the outcome is unknown"
         if not attempt.has_committed() and not attempt.has_failed("release", "flock", "close"):
@@ -247,7 +251,7 @@ class Scene:
         neither = [
             name
             for name in sorted({*now, *self.before, *self.after})
-            if now.get(name) not in [state.get(name) for state in (*self.states, self.after)]
+            if now.get(name) not in (self.before.get(name), self.after.get(name))
         ]
         return f"{neither[0]} is neither as before nor as after" if neither else ""
 
@@ -264,7 +268,7 @@ class Scene:
         error = attempt.error
         try:
             written = self._written(attempt)
-            if isinstance(error, SessionStoreError) and error.written == "nothing" and len(self.states) == 1:
+            if isinstance(error, SessionStoreError) and error.written == "nothing" and self.repeatable:
                 if (self.call(), files_in(self.directory)) != (self.answer, self.after):
                     return "the same call without the fault does not do what it does where there was none"
                 written = [] if self.verb.writes else written  # it has been the next writer itself
@@ -283,28 +287,32 @@ class Scene:
 
 
 class Turn(Scene):
-    """The same for a turn of a bot, which is two changes: the prompt is kept, then the answer.
+    """The same for a turn of a bot, which is two changes: the prompt is kept, then the answer, or that there is none.
 
-    Between the two, and after an error of the second, the prompt stands.
+    What the store refuses of the second leaves the prompt, so the same call again is another turn.
     """
 
+    repeatable = False
+
     def __init__(self, name: str, kind: Kind, folder: Path) -> None:
-        self.asked: Contents = {}
-        super().__init__(name, kind, Verb("BotSessionManager.chat", self._chat, writes=True), folder)
+        super().__init__(name, kind, Verb("BotSessionManager.chat", _chat, writes=True), folder)
 
-    @property
-    def states(self) -> tuple[Contents, ...]:
-        """Before the turn, and with the prompt."""
-        return (self.before, self.asked)
+    def stands(self, now: Contents) -> bool:
+        """Return whether all is as it was, but for the prompt and what tells that it has no answer."""
+        others = {name: raw for name, raw in now.items() if name != TURN_FILE}
+        if TURN_FILE not in now:
+            return others == self.before
+        said = [message["content"] for message in json.loads(now[TURN_FILE])["messages"]]
+        return others == self.before and said[0] == PROMPT and ANSWER not in said
 
-    def _chat(self, store: Store, user_id: str) -> str:
-        ids = map("turn-{}".format, itertools.count())
-        manager = BotSessionManager(store, new_id=lambda: next(ids))
-        return asyncio.run(manager.chat(self._answer, user_id, "And when?"))
+    def _old_or_new(self, now: Contents) -> str:
+        return "" if self.stands(now) or now == self.after else "the turn is neither open nor answered"
 
-    def _answer(self, _messages: object) -> str:
-        self.asked = self.asked or files_in(self.directory)
-        return "In May."
+
+def _chat(store: Store, user_id: str) -> str:
+    ids = map("turn-{}".format, itertools.count())
+    manager = BotSessionManager(store, new_id=lambda: next(ids))
+    return asyncio.run(manager.chat(lambda _: ANSWER, user_id, PROMPT))
 
 
 def turns(folder: Path) -> Iterator[Scene]:
