@@ -350,7 +350,7 @@ class ExtendedSessionData(SessionData):
     def _fields_of(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         fields = super()._fields_of(data)
         storage = data.get("snapshot_storage")
-        records = storage.get("records", EMPTY) if isinstance(storage, Mapping) else EMPTY
+        records = _Pool(storage.get("records") if isinstance(storage, Mapping) else None)
         fields["snapshots"] = tuple(
             _each(data.get("snapshots"), "snapshots", lambda item: SessionSnapshot.from_dict(item, records))
         )
@@ -418,20 +418,35 @@ def _messages(values: Iterable[SessionMessage]) -> tuple[SessionMessage, ...]:
     return messages
 
 
+class _Pool(dict[str, Any]):
+    """The pooled messages of a session; each is made once, however many snapshots name it, and however often."""
+
+    def __init__(self, records: object) -> None:
+        super().__init__(records if isinstance(records, Mapping) else {})
+        self._made: dict[str, SessionMessage] = {}
+
+    def message(self, key: str) -> SessionMessage:
+        """Return the message; raise as `SessionMessage.from_dict` does."""
+        if key not in self._made:
+            self._made[key] = SessionMessage.from_dict(self[key])
+        return self._made[key]
+
+
 def _snapshot_messages(data: Mapping[str, Any], records: Mapping[str, Any]) -> tuple[SessionMessage, ...] | None:
-    found: object
     if "transcript_refs" in data:
+        pool = records if isinstance(records, _Pool) else _Pool(records)
         try:
-            keys = data["transcript_refs"]["messages"]["items"]
-            found = [records[key] for key in keys]
+            keys = list(data["transcript_refs"]["messages"]["items"])
+            there = all(key in pool for key in keys)
         except (KeyError, TypeError):
-            raise ValueError(f"snapshot {data['id']!r} names messages that the file does not hold") from None
-    elif isinstance(transcript := data.get("transcript"), Mapping):
-        found = transcript.get("messages")
-    else:
-        found = data.get("messages")
-        if found is None:
-            return None
+            there = False
+        if not there:
+            raise ValueError(f"snapshot {data['id']!r} names messages that the file does not hold")
+        return tuple(_each(keys, "messages", pool.message))
+    transcript = data.get("transcript")
+    found = (transcript if isinstance(transcript, Mapping) else data).get("messages")
+    if found is None and not isinstance(transcript, Mapping):
+        return None
     return tuple(_each(found, "messages", SessionMessage.from_dict))
 
 

@@ -129,6 +129,12 @@ DAMAGED_TREE = {
     "snapshot-messages-text": good(snapshots=[{"id": "s", "messages": "x"}]),
     "snapshot-transcript-message": good(snapshots=[{"id": "s", "transcript": {"messages": [5]}}]),
     "snapshot-refs-missing": good(snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": ["0"]}}}]),
+    "snapshot-refs-in-a-list": good(
+        snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": [0]}}}], snapshot_storage={"records": []}
+    ),
+    "snapshot-refs-in-a-text": good(
+        snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": [5]}}}], snapshot_storage={"records": "abc"}
+    ),
     "snapshot-refs-null": good(snapshots=[{"id": "s", "transcript_refs": None}]),
     "shared-text": good(is_shared="yes"),
     "title-number": good(title=5),

@@ -67,4 +67,22 @@ CASES = [
         READ,
         size=1_000,
     ),
+    Case(
+        "a pooled message that a snapshot names often",
+        lambda size: one(
+            snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": ["r"] * size}}}],
+            snapshot_storage={"records": {"r": {"role": "user", "metadata": dict.fromkeys(map(str, range(size)))}}},
+        ),
+        READ,
+        size=200,
+    ),
+    Case(
+        "a pooled message that many snapshots name",
+        lambda size: one(
+            snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": ["r"]}}}] * size,
+            snapshot_storage={"records": {"r": {"role": "user", "metadata": dict.fromkeys(map(str, range(size)))}}},
+        ),
+        READ,
+        size=200,
+    ),
 ]
