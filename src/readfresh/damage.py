@@ -147,7 +147,9 @@ def verify(store: ChatStore[Any]) -> tuple[Finding, ...]:
                     findings.append(Finding(entry.session_id, kind, str(error)))
             data = entry.session.to_dict()
             listed = data.get("children_ids")  # to a plain store a field like any other, of any type
-            children[entry.session_id] = set(listed) if isinstance(listed, list) else set()
+            children[entry.session_id] = (
+                {one for one in listed if isinstance(one, str)} if isinstance(listed, list) else set()
+            )
             created[entry.session_id] = seconds_of(entry.session.created_at)
             if isinstance(parent := data.get("parent_id"), str):
                 parents[entry.session_id] = parent

@@ -377,7 +377,7 @@ def tail(messages: tuple[SessionMessage, ...], max_messages: int | None) -> tupl
 
 def _starts_of_whole_exchanges(messages: tuple[SessionMessage, ...]) -> list[int]:
     """Return the indices, smallest first, from which on every result stands with its call."""
-    asked_at: dict[object, int] = {}
+    asked_at: dict[str, int] = {}
     belongs_to = []
     for index, message in enumerate(messages):
         # A result whose call is nowhere belongs to the message before it: no model takes it as the first one.
@@ -386,7 +386,9 @@ def _starts_of_whole_exchanges(messages: tuple[SessionMessage, ...]) -> list[int
             home = asked_at.get(message.tool_call_id, home)
         belongs_to.append(max(home, 0))
         for call in message.tool_calls or ():
-            asked_at[call.get("id")] = index
+            # No result names what is no text, and numbers can be chosen so that a dict of them takes the square.
+            if isinstance(call_id := call.get("id"), str):
+                asked_at[call_id] = index
     starts = []
     earliest = len(messages)
     for index in range(len(messages) - 1, -1, -1):

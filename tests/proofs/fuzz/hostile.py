@@ -85,4 +85,22 @@ CASES = [
         READ,
         size=200,
     ),
+    Case(
+        "tool calls whose ids have one hash",
+        lambda size: one(
+            messages=[
+                {"role": "assistant", "tool_calls": [{"id": number * SAME_HASH} for number in range(size)]},
+                {"role": "user", "content": ""},
+            ]
+        ),
+        {"get_chat_history": lambda store: store.get_chat_history("trip", 1)},
+        size=500,
+    ),
+    Case(
+        "children whose ids have one hash",
+        lambda size: one(children_ids=[number * SAME_HASH for number in range(size)]),
+        VERIFY,
+        size=500,
+        kind=DefaultSessionStore,
+    ),
 ]
