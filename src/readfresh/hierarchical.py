@@ -438,7 +438,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
     def _children(self, parent: ExtendedSessionData) -> dict[str, ExtendedSessionData | SessionStoreError]:
         """Return the children that exist; the error for one that cannot be read."""
         found: dict[str, ExtendedSessionData | SessionStoreError] = {}
-        for child_id in filter(is_id, parent.children_ids):
+        for child_id in dict.fromkeys(filter(is_id, parent.children_ids)):  # a file of others may list one twice
             try:
                 child = self._read(child_id)
             except (SessionDamaged, SessionTooNew, SessionMoved, ReadFailed) as error:

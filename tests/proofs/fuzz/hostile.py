@@ -103,4 +103,18 @@ CASES = [
         size=500,
         kind=DefaultSessionStore,
     ),
+    Case(
+        "a child that is listed often",
+        lambda size: {
+            "trip.json": session(children_ids=["child"] * size),
+            "child.json": session(
+                session_id="child", parent_id="trip", messages=[{"role": "user", "content": ""}] * size
+            ),
+        },
+        {
+            "get_children": lambda store: store.get_children("trip"),
+            "get_session_tree": lambda store: store.get_session_tree("trip"),
+        },
+        size=100,
+    ),
 ]
