@@ -281,7 +281,7 @@ def main(folder: Path) -> None:
     machine = Machine(folder)
     for experiment in experiments():
         _in_a_process(lambda: {"name": experiment.name, **try_it(machine, experiment, folder)})  # noqa: B023
-    _in_a_process(lambda: {"name": "power, in a stream of appends", **cut_streams(machine, scaled(6, 1000))})
+    _in_a_process(lambda: {"name": "power, in a stream of appends", **cut_streams(machine, scaled(6, 200))})
 
 
 if __name__ == "__main__":

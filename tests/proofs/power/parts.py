@@ -73,14 +73,24 @@ def weaker(folder: Path) -> Ran:
 
 
 def _part(name: str, what: str, run: Callable[[Path], Ran]) -> Part:
-    return Part("power", f"{name}-long" if LONG else name, what, run)
+    return Part("power", name, what, run)
 
 
+# What LONG_RUN=1 does more of counts something else, and is kept by itself.
+_LONGER = "-long" if LONG else ""
 PARTS: tuple[Part, ...] = (
-    _part("full", 'with durability="power", every session on every disk that a loss of power may leave is kept', full),
+    _part(
+        f"full{_LONGER}",
+        'with durability="power", each session on each disk that a loss of power may leave is kept',
+        full,
+    ),
     _part("next-writer", "after a loss of power the next writer finds all sessions and changes each", next_writer),
-    _part("process", 'with durability="process", what a loss of power takes or damages is what the docs say', process),
+    _part(
+        f"process{_LONGER}",
+        'with durability="process", a loss of power takes and damages what the docs say alone',
+        process,
+    ),
 )
 WEAKER = _part("weaker", "what each way to flush less loses and breaks, counted over the same programs", weaker)
-REAL = _part("real", "real processes on a real ext4 whose power is cut, and mounted again", real)
+REAL = _part(f"real{_LONGER}", "real processes on a real ext4 whose power is cut, and mounted again", real)
 """Not among `PARTS`: the first puts faults into the stores by itself, the second needs what some kernels lack."""

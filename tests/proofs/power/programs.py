@@ -164,8 +164,8 @@ def run(program: Program, recorder: Recorder, durability: Durability) -> Record:
                     wrong = f"{call} has returned, and nothing was done to the disk"
                     break
     except Exception as error:
-        wrong = f"{recorder.operations[-1] if recorder.operations else 'nothing'}, then {type(error).__name__}: {error}"
-    return Record(program, recorder.start, tuple(recorder.operations), wrong)
+        wrong = f"it ended with {type(error).__name__}: {error}"
+    return Record(program, recorder.start, tuple(recorder.operations), wrong.replace(recorder.folder, ROOT))
 
 
 def start_of(program: Program) -> Tree:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,15 @@ ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 IMAGE_BYTES = 4 << 20
 
 
+PROGRAMS = ("unshare", "mount", "umount", "mke2fs")
+
+
 def refusal(folder: Path) -> str:
     """Return what the kernel says when it is asked for a loop mount, in an empty folder; nothing when it grants it."""
     if not sys.platform.startswith("linux"):
         return f"it is {sys.platform}"
+    if os.geteuid() != 0:
+        return "only root may mount"
     image, root = folder / "image", folder / "root"
     root.mkdir()
     with image.open("wb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.proofs.figures import prove
 from tests.proofs.power.model import parent
 from tests.proofs.power.parts import PARTS, REAL, WEAKER, full, given_up
 from tests.proofs.power.programs import ONE_OF_EACH_CLASS, SESSIONS, each_verb
-from tests.proofs.power.real import refusal, start
+from tests.proofs.power.real import PROGRAMS, refusal, start
 from tests.proofs.power.settings import SETTINGS
 from tests.proofs.power.table import rows, rows_of_the_real_disk
 from tests.proofs.power.trial import records, try_all
@@ -31,6 +32,8 @@ FAULTS = (
 @pytest.fixture
 def folder_for_mounts(memory_path: Path) -> Path:
     """An empty folder, where the kernel grants loop mounts."""
+    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
+        pytest.skip(f"{', '.join(missing)} cannot be found: sudo apt install e2fsprogs mount util-linux")
     asked = memory_path / "asked"
     asked.mkdir()
     if refused := refusal(asked):
@@ -100,7 +103,7 @@ def test_a_finding_says_what_was_done_and_what_of_it_is_on_the_disk(
 ) -> None:
     """A reader can follow it: the operations, what became of each, and what a store says to that."""
     monkeypatch.setattr(Disk, "fsync", lambda _disk, _descriptor: None)
-    said = str(full(memory_path).finding).replace("/home/ada/sessions/", "")
+    said = str(full(memory_path).finding).replace(f"{SESSIONS}/", "")
     assert said.splitlines()[:2] == [
         "all-or-nothing: DefaultSessionStore, power lost when in add_message 'trip': "
         "the session 'trip' is neither old nor new",
