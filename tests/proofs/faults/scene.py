@@ -117,23 +117,23 @@ class Scene:
         name: what the store is called.
         kind: the store.
         verb: what is called there.
-        folder: an empty one, for the directory.
-        more: a message more in the session.
+        folder: where the directory is made.
+        files: what stands in it.
     """
 
     repeatable = True  # whether the same call is right after an error that says that nothing was written
 
-    def __init__(self, name: str, kind: Kind, verb: Verb, folder: Path, more: str = "") -> None:
+    def __init__(self, name: str, kind: Kind, verb: Verb, folder: Path, files: Contents) -> None:
         self.name = f"{name} {verb.name}"
         self.kind = kind
         self.verb = verb
         self.folder = folder
         self.directory = folder / "sessions"
         self.target = "new" if verb.name == "import_session" else "trip"
-        store = filled(kind, self.directory, durability="process", now=_clock)
-        if more:
-            store.add_user_message("trip", more)
-        self.before: Contents = files_in(self.directory)
+        self.directory.mkdir(mode=0o700, parents=True)
+        for file, raw in files.items():
+            (self.directory / file).write_bytes(raw)
+        self.before = files
         # Twice: the second time the lock files stand, as in every later call.
         for _ in range(2):
             self.answer = self.call()
@@ -294,8 +294,8 @@ class Turn(Scene):
 
     repeatable = False
 
-    def __init__(self, name: str, kind: Kind, folder: Path) -> None:
-        super().__init__(name, kind, Verb("BotSessionManager.chat", _chat, writes=True), folder)
+    def __init__(self, name: str, kind: Kind, folder: Path, files: Contents) -> None:
+        super().__init__(name, kind, Verb("BotSessionManager.chat", _chat, writes=True), folder, files)
 
     def stands(self, now: Contents) -> bool:
         """Return whether all is as it was, but for the prompt and what tells that it has no answer."""
@@ -318,9 +318,7 @@ def _chat(store: Store, user_id: str) -> str:
 def turns(folder: Path) -> Iterator[Scene]:
     """Yield a scene for a turn over each store."""
     for name, kind in KINDS:
-        where = folder / f"{name}-turn"
-        where.mkdir()
-        yield Turn(name, kind, where)
+        yield Turn(name, kind, folder / f"{name}-turn", _filled(kind, folder / f"{name}-before-turn"))
 
 
 def files_in(directory: Path) -> Contents:
@@ -337,11 +335,18 @@ def every(_kind: Kind, _verb: Verb) -> bool:
 def scenes(folder: Path, of: Of = every, more: str = "") -> Iterator[Scene]:
     """Yield a scene for each verb of both stores that is taken."""
     for name, kind in KINDS:
+        files = _filled(kind, folder / name, more)
         for verb in verbs_of(kind):
             if of(kind, verb):
-                where = folder / f"{name}-{verb.name}"
-                where.mkdir()
-                yield Scene(name, kind, verb, where, more)
+                yield Scene(name, kind, verb, folder / f"{name}-{verb.name}", files)
+
+
+def _filled(kind: Kind, directory: Path, more: str = "") -> Contents:
+    """Return the files of a directory with a session, and with a message more where one is given."""
+    store = filled(kind, directory, durability="process", now=_clock)
+    if more:
+        store.add_user_message("trip", more)
+    return files_in(directory)
 
 
 def _clock() -> float:

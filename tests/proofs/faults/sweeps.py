@@ -100,15 +100,16 @@ def try_each(scenes_alike: Iterable[Sequence[Scene]], trials: Sequence[Trial], s
     return Ran(counts)
 
 
-def classes(folder: Path, of: Of = every) -> list[list[Scene]]:
-    """Return the verbs of both stores, those together that ask the system for the same things in the same order."""
-    found: dict[object, list[Scene]] = defaultdict(list)
-    for scene in scenes(folder, of):
-        asked = under(scene, Fault(), "nothing")
-        scene.reset()
-        files = [(name, file.replace(scene.target, "its own")) for name, file in asked.steps]
-        found[scene.kind, scene.verb.writes, str(files).replace(scene.folder.name, "")].append(scene)
-    return list(found.values())
+def classes(folder: Path, of: Of = every) -> Iterator[list[Scene]]:
+    """Yield the verbs of each store, those together that ask the system for the same things in the same order."""
+    for _, of_a_store in itertools.groupby(scenes(folder, of), lambda scene: scene.kind):
+        found: dict[object, list[Scene]] = defaultdict(list)
+        for scene in of_a_store:
+            asked = under(scene, Fault(), "nothing").steps
+            scene.reset()
+            files = [(name, file.replace(scene.target, "its own")) for name, file in asked]
+            found[scene.verb.writes, str(files).replace(scene.folder.name, "")].append(scene)
+        yield from found.values()
 
 
 def under(scene: Scene, fault: Fault, words: str, *numbers: int, lasting: bool = False) -> Attempt:

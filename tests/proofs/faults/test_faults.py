@@ -191,7 +191,7 @@ def test_what_concerns_other_folders_is_left_alone(tmp_path: Path) -> None:
 
 def test_verbs_that_ask_for_the_same_share_the_faults(tmp_path: Path) -> None:
     """Each verb is in one class, and those of a class make the same calls, to their own files."""
-    classes = sweeps.classes(tmp_path)
+    classes = list(sweeps.classes(tmp_path))
     names = [scene.name for alike in classes for scene in alike]
     assert len(names) == len(set(names))
     (writes,) = [alike for alike in classes if "plain add_message" in [scene.name for scene in alike]]
