@@ -119,8 +119,12 @@ class Disk:
             if status.st_size > max_bytes:
                 raise TooLarge(errno.EFBIG, f"it has {status.st_size} bytes, and max_file_bytes is {max_bytes}")
             chunks = []
-            while chunk := os.read(descriptor, max(status.st_size, 1 << 16) + 1):
+            left = max_bytes  # what is written into the file while it is read has no end of its own
+            while chunk := os.read(descriptor, min(max(status.st_size, 1 << 16), left) + 1):
                 chunks.append(chunk)
+                left -= len(chunk)
+                if left < 0:
+                    raise TooLarge(errno.EFBIG, f"it has grown beyond {max_bytes} bytes, which is max_file_bytes")
             return b"".join(chunks)
         finally:
             os.close(descriptor)

@@ -377,6 +377,29 @@ def test_a_file_that_is_too_large_is_neither_read_nor_written(kind: Kind, direct
     assert small.delete_session("trip") is True
 
 
+def test_a_file_that_grows_while_it_is_read_is_read_no_further(
+    kind: Kind, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`max_file_bytes` holds for what is read, whatever the size was when the file was opened."""
+    store = kind(directory, max_file_bytes=100_000)
+    store.add_user_message("trip", "x" * 1000)
+    path = directory / "trip.json"
+    read, got = os.read, 0
+
+    def read_and_append(descriptor: int, count: int) -> bytes:
+        nonlocal got
+        with open(path, "ab") as file:
+            file.write(b" " * 50_000)
+        chunk = read(descriptor, count)
+        got += len(chunk)
+        return chunk
+
+    monkeypatch.setattr(os, "read", read_and_append)
+    with pytest.raises(SessionDamaged, match="max_file_bytes"):
+        store.get_session("trip")
+    assert got == 100_001
+
+
 @pytest.mark.parametrize(("kind", "verb"), each_verb(per_session=True))
 @pytest.mark.parametrize("what", ["directory", "pipe", "socket", "link", "dangling link"])
 def test_what_is_no_file_is_damage(kind: Kind, verb: Verb, directory: Path, tmp_path: Path, what: str) -> None:

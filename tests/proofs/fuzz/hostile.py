@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from readfresh import rescue, verify
+from readfresh import DefaultSessionStore, rescue, verify
 from tests.proofs.fuzz.growth import Case
 
 SAME_HASH = 2**61 - 1  # whole numbers that differ by it have the same hash
