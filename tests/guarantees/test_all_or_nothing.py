@@ -13,9 +13,9 @@ import pytest
 from readfresh import DefaultSessionStore, HierarchicalSessionStore
 from tests.guarantees.conftest import Store, StoreType
 from tests.guarantees.disks import STEPS, WatchedDisk
-from tests.proofs.power.simulated import ROOT, SimulatedDisk
 from tests.guarantees.rivals import KINDS, rival
 from tests.guarantees.worker import Worker
+from tests.proofs.power.simulated import ROOT, SimulatedDisk
 
 SESSIONS = f"{ROOT}/ada/sessions"
 LONG = [{"role": "user", "content": f"{number}: " + "a long way " * 40} for number in range(40)]

@@ -20,8 +20,8 @@ from readfresh import DefaultSessionStore, HierarchicalSessionStore, OutcomeUnkn
 from readfresh.disk import Disk
 from tests.guarantees.conftest import Store, StoreType
 from tests.guarantees.disks import Recorder, WatchedDisk
-from tests.proofs.power.simulated import ROOT, SimulatedDisk
 from tests.guarantees.worker import Worker
+from tests.proofs.power.simulated import ROOT, SimulatedDisk
 
 SESSIONS = f"{ROOT}/ada/sessions"
 TEN = [{"role": "user", "content": str(number)} for number in range(10)]
