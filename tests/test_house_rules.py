@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -25,18 +25,6 @@ MODULES = sorted(path.stem for path in SOURCE.glob("*.py") if path.stem != "__in
 # The modules whose names are exported at the top.
 PUBLIC = ("errors", "model", "protocols", "chat", "default", "hierarchical")
 ORDER = re.findall(r"^- `(\w+)`:", readfresh.__doc__ or "", re.MULTILINE)
-
-# What in `os` is no contact with a file system.
-NO_FILES = {"fspath", "PathLike", "path", "sep", "environ", "getpid", "register_at_fork"}
-NO_FILES_IN_PATH = {"join", "basename", "dirname", "abspath"}
-FILE_MODULES = {
-    *("filelock", "tempfile", "shutil", "fcntl", "io", "glob", "mmap", "subprocess"),
-    *("posix", "nt", "codecs", "fileinput", "linecache", "dbm", "sqlite3"),
-}
-# What a `Path` can do and a `PurePath` cannot; other objects have methods of the ambiguous names too.
-AMBIGUOUS = {"replace", "copy", "move", "info"}
-TOUCHING = {name for name in dir(Path) if not name.startswith("_")} - {*dir(PurePath), "expanduser", *AMBIGUOUS}
-SEAMS = {"self.disk", "self._storage"}  # the disk, and what keeps sessions on it
 
 
 def tree(module: str) -> ast.Module:
@@ -80,68 +68,6 @@ def test_a_package_imports_only_what_stands_above_it(package: str) -> None:
         parsed = ast.parse(path.read_text(encoding="utf-8"))
         ours = {name.split(".")[1] for name in imports(parsed) if name.startswith("readfresh.")}
         assert ours <= allowed, path.name
-
-
-def file_contacts(parsed: ast.AST) -> Iterator[str]:
-    """Yield what touches the file system by itself."""
-    for node in ast.walk(parsed):
-        found = ""
-        if isinstance(node, ast.Import):
-            modules = {name.name.split(".")[0] for name in node.names}
-            renamed = any(
-                name.asname and name.name.split(".")[0] in ("os", "pathlib", "builtins") for name in node.names
-            )
-            found = "import" if modules & FILE_MODULES or renamed else ""
-        elif isinstance(node, ast.ImportFrom):
-            module, names = node.module or "", {name.name for name in node.names}
-            if module.split(".")[0] in FILE_MODULES or (module == "builtins" and "open" in names):
-                found = "import"
-            elif module in ("os", "os.path"):
-                found = "import" if names - (NO_FILES if module == "os" else NO_FILES_IN_PATH) else ""
-                found = found or ("renamed" if any(name.asname for name in node.names) else "")
-        elif isinstance(node, ast.Name):
-            found = "open" if node.id == "open" else ""
-        elif isinstance(node, ast.Attribute):
-            owner = ast.unparse(node.value)
-            of_path = isinstance(node.value, ast.Call) and re.search(r"\bPath$", ast.unparse(node.value.func))
-            if (
-                (owner == "os" and node.attr not in NO_FILES)
-                or (owner == "os.path" and node.attr not in NO_FILES_IN_PATH)
-                or (owner == "builtins" and node.attr == "open")
-                or (owner != "os" and owner not in SEAMS and node.attr in TOUCHING)
-                or (node.attr in AMBIGUOUS and of_path)
-            ):
-                found = node.attr
-        if found:
-            yield f"line {getattr(node, 'lineno', 0)}: {ast.unparse(node)}"
-
-
-@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("disk")])
-def test_only_the_disk_touches_files(module: str) -> None:
-    """All contact with the file system is in `disk`: so tests can record it, stop in it, and make it fail."""
-    assert list(file_contacts(tree(module))) == []
-
-
-TOUCHES = [
-    *(f"Path(x).{name}()" for name in ("unlink", "exists", "mkdir", "stat", "rename", "resolve", "open", "replace")),
-    *(f"path.{name}()" for name in ("read_text", "read_bytes", "write_text", "write_bytes", "rmdir", "iterdir")),
-    *("map(Path.exists, paths)", "pathlib.Path(x).replace(y)", "self.path.unlink()", "path.parent.is_dir()"),
-    *("open(x)", "builtins.open(x)", "read = open", "from builtins import open", "import builtins as b"),
-    *("os.unlink(x)", "os.path.exists(x)", "import os as o", "import os.path as p", "from os import unlink"),
-    *("from os import path as p", "from os.path import exists", "from os import *", "import shutil"),
-    *("from tempfile import mkstemp", "import pathlib as p"),
-]
-TOUCHES_NOT = [
-    *("self.disk.unlink(x)", "self._storage.exists(x)", "Path(x).expanduser()", "'a'.replace('a', 'b')"),
-    *("dataclasses.replace(x)", "os.path.join(x, y)", "os.fspath(x)", "from os import PathLike", "import os"),
-    *("Path(x).parent.name", "dict(x).copy()", "from os.path import join"),
-]
-
-
-def test_a_touch_of_a_file_is_seen() -> None:
-    """Each way round the disk is found by the rule above, and what touches nothing is left alone."""
-    assert [code for code in TOUCHES if not list(file_contacts(ast.parse(code)))] == []
-    assert [code for code in TOUCHES_NOT if list(file_contacts(ast.parse(code)))] == []
 
 
 def test_the_lock_is_entered_in_four_places() -> None:
