@@ -5,7 +5,7 @@ reason that lies in itself:
 
 1. The history ends with the first answer that cannot be explained; a call under way may have had its effect.
 2. An answer is left out.
-3. A message is left out, in every list at once, and with it the counts of messages.
+3. A message is left out, in every list at once, and with it the counts of messages; adding it still creates.
 4. A change is taken for one that may have happened at any later time, or never, and is not shown.
 """
 
@@ -42,7 +42,7 @@ def judge(history: History) -> Finding | None:
 
 def order(operations: Sequence[Operation], lists: Lists, most_steps: int | None = None) -> list[Operation] | None:
     """Return an order that explains the operations on one session, or None when there is none."""
-    if all(operation.verb in SORTABLE for operation in operations):
+    if _sortable(operations):
         return sort(operations, lists)
     read = len(lists.before)
     return search(
@@ -53,6 +53,10 @@ def order(operations: Sequence[Operation], lists: Lists, most_steps: int | None 
         unlikely=lambda session: session.messages >= read,  # a list that nobody has read or given
         most_steps=most_steps,
     )
+
+
+def _sortable(operations: Sequence[Operation]) -> bool:
+    return all(operation.verb in SORTABLE for operation in operations)
 
 
 def explain(history: History) -> Finding:
@@ -70,9 +74,9 @@ def explain(history: History) -> Finding:
     last = max((each for each in operations if each.certain), key=lambda each: each.returned)
     for weakened in (_fewer_answers, _fewer_messages, _fewer_changes, _fewer_answers):
         operations = weakened(operations, lists, wrong, until)
-    told = sorted((each for each in operations if each.returned < FOREVER), key=lambda each: each.called)
+    told = _with_sources([each for each in operations if each.returned < FOREVER], history)
     return Finding(
-        f"{_guarantee(last, told, lists)}: no order of these calls on {history.session} explains what "
+        f"{_claim(last, told, history)}: no order of these calls on {history.session} explains what "
         f"{last.client}'s {last.verb} has answered",
         _lines(told, lists),
         _diagram(told, lists),
@@ -131,6 +135,7 @@ def _fewer_answers(operations: list[Operation], _lists: Lists, wrong: Wrong, unt
 
 def _fewer_messages(operations: list[Operation], lists: Lists, wrong: Wrong, until: float) -> list[Operation]:
     added = [each.argument for each in operations if each.verb == "add"]
+    sortable = _sortable(operations)
 
     def only(kept: Collection[str]) -> list[Operation]:
         dropped = {*added} - {*kept}
@@ -140,7 +145,11 @@ def _fewer_messages(operations: list[Operation], lists: Lists, wrong: Wrong, unt
 
         left = []
         for each in operations:
-            if each.verb == "count" or (each.verb == "add" and each.argument in dropped):
+            if each.verb == "count":
+                continue
+            if each.verb == "add" and each.argument in dropped:
+                if not sortable:
+                    left.append(dataclasses.replace(each, verb="touch", argument=None))
                 continue
             result = each.result
             if each.verb in ("read", "fork") and result != MISSING:
@@ -168,19 +177,41 @@ def _fewer_changes(operations: list[Operation], _lists: Lists, wrong: Wrong, unt
 # How it is told
 
 
-def _guarantee(last: Operation, told: Sequence[Operation], lists: Lists) -> str:
-    """Return the slug of what the answer breaks, as far as the calls that are told show it."""
-    messages = [each.argument for each in told if each.verb == "add"]
+def _with_sources(told: Sequence[Operation], history: History) -> list[Operation]:
+    """Return what is told, and the calls that what was read in it comes from, in the order of the calls."""
+    named = {message for each in told for message in _read(each, history.lists) or ()}
+    named |= {each.argument for each in told if each.verb == "revert"}
+    shown = {(each.client, each.called, each.verb): each for each in told}
+    for each in history.operations:
+        brings = {
+            "add": {each.argument},
+            "snapshot": {each.argument},
+            "set": {*history.lists.messages(each.argument)} if each.verb == "set" else set(),
+        }.get(each.verb, set())
+        if brings & named:
+            shown.setdefault((each.client, each.called, each.verb), each)
+    return sorted(shown.values(), key=lambda each: each.called)
+
+
+def _claim(last: Operation, told: Sequence[Operation], history: History) -> str:
+    """Return what the last answer breaks, as far as the messages that are told show it."""
+    lists = history.lists
     read = _read(last, lists)
-    if read is not None and len(read) == len({*read}) and not any(each.verb == "delete" for each in told):
-        before = [each for each in told if each.returned < last.called]
-        seen = {message for each in before for message in _read(each, lists) or ()}
-        answered = {each.argument for each in before if each.verb == "add" and each.certain}
-        missing = {*messages} - {*read}
-        if missing & seen & answered or (missing & seen and missing & answered):
-            return "no-lost-update"
-        if missing & answered:
-            return "read-fresh or no-lost-update"
+    if read is None:
+        return "no order"
+    if len(read) > len({*read}):
+        return "a message stands twice"
+    replaced = {
+        message for each in history.operations if each.verb == "set" for message in lists.messages(each.argument)
+    }
+    if not {*read} <= replaced | {each.argument for each in history.operations if each.verb == "add"}:
+        return "a message that nobody added"
+    if {*read} & replaced and "set" in {each.verb for each in told}:
+        return "replace-is-one-step"
+    answered = {each.argument for each in told if each.verb == "add" and each.returned < last.called}
+    if (missing := answered - {*read}) and {each.verb for each in told} <= {"add", *READING}:
+        later = (_read(each, lists) or () for each in history.operations if each.called > last.returned)
+        return "read-fresh" if missing & {message for messages in later for message in messages} else "no-lost-update"
     return "no order"
 
 

@@ -1,7 +1,7 @@
 """What one session does, in order: the specification that histories are judged by.
 
 A fork is two operations, since a child is written first and then its parent: `fork` reads the messages, `enter` lists
-the child. An operation that was refused with nothing written is no operation.
+the child. `touch` adds a message that is not looked at. What was refused with nothing written is no operation.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ def specification(lists: Lists) -> Callable[[Session, Operation], Sequence[Sessi
 
     def add(session: Session, operation: Operation) -> Sequence[Session]:
         return (session.created()._replace(messages=lists.add(session.messages, operation.argument)),)
+
+    def touch(session: Session, _operation: Operation) -> Sequence[Session]:
+        return (session.created(),)
 
     def set_(session: Session, operation: Operation) -> Sequence[Session]:
         return (session.created()._replace(messages=operation.argument),)
@@ -103,6 +106,7 @@ def specification(lists: Lists) -> Callable[[Session, Operation], Sequence[Sessi
 
     verbs = {
         "add": add,
+        "touch": touch,
         "set": set_,
         "read": read,
         "look": look,
