@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from readfresh.conformance.sequence import sequence_diagram
+from tests.recordings.of_databases import D as DATABASE
 from tests.recordings.scenarios import all_scenarios
+from tests.servers.given import a_database, close_all
 
 
 def main(names: list[str]) -> None:
@@ -17,7 +21,11 @@ def main(names: list[str]) -> None:
         print(f"no such scenario: {unknown}" if names else "which one?", "There are:", *scenarios, sep="\n  ")
         sys.exit(2)
     for scenario in map(scenarios.__getitem__, names):
-        with tempfile.TemporaryDirectory() as folder:
+        with ExitStack() as needs:
+            folder = needs.enter_context(tempfile.TemporaryDirectory())
+            if DATABASE in scenario.names.values():
+                needs.callback(close_all)
+                os.environ.update(needs.enter_context(a_database()))
             events = scenario.record(Path(folder))
         for event in events:
             print(event.who, event.what, event.on, event.shows)

@@ -44,8 +44,8 @@ def a_change_step_by_step(stage: Stage) -> None:
     with listening(stage, D):
         a.begin("add_assistant_message", "trip", "Porto it is.", before="INSERT")
         b.begin("add_user_message", "trip", "And when?", before="after SELECT … FOR UPDATE", heard=False)
-        until(somebody_waits)
-        stage.note("B", "waits for the row")
+        until(lambda: b.at_rest or somebody_waits())
+        stage.note("B", "does not wait" if b.at_rest else "waits for the row")
         a.go()
         b.hear()
         b.go()

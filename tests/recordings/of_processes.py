@@ -24,7 +24,8 @@ def inside_change(stage: Stage, then: Callable[[], object]) -> Callable[[Callabl
             then()
             return session.with_metadata({"cost": 1})
 
-        stage.worker("A").call("update", "trip", change)
+        worker = stage.worker("A")
+        worker.does("update", worker.store.update, "trip", change)
 
     return act
 

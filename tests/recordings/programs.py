@@ -52,7 +52,7 @@ class _Watch:
         if worker is None:  # before the diagram begins, or a look of the scenario's own
             return
         path = Path(path)
-        shows = "" if what in ("lock", "unlock") else self.stage.shows(path.read_bytes())
+        shows = "" if what == "lock" else self.stage.shows(path.read_bytes())
         self.stage.tell(worker.who, what, path.name.removesuffix(".lock"), shows)
 
     def open(self, path: str, mode: str = "r") -> IO[str]:
@@ -78,7 +78,7 @@ class _Watch:
         return Watched(*parts)
 
     def os(self) -> Any:
-        """Return the module, which tells of renames, and of the unlock that is the closing of a file."""
+        """Return the module, which tells of renames."""
 
         def replace(source: str, target: str) -> None:
             os.replace(source, target)

@@ -134,7 +134,7 @@ class Stage:
 
 
 class Worker:
-    """A thread of its own where a call of it is to be stopped, else the thread of the scenario.
+    """Makes one call at a time, in a thread of its own.
 
     Attributes:
         store: its store object.
@@ -146,6 +146,8 @@ class Worker:
         self.store: Any = None
         self._stop = ""
         self._left = False
+        self._answer: Any = None
+        self._failure: Exception | None = None
         self._thread: threading.Thread | None = None
         self._said: SimpleQueue[str] = SimpleQueue()
         self._go: SimpleQueue[None] = SimpleQueue()
@@ -159,9 +161,10 @@ class Worker:
             told: what to show a reader of the answer.
             **options: its keyword arguments.
         """
-        with suppress(SessionStoreError):  # it is written down
-            return self.does(verb, getattr(self.store, verb), *args, told=told, **options)
-        return None
+        self.begin(verb, *args, told=told, **options)
+        while self._thread is not None:
+            self.go()
+        return self._answer
 
     def does(self, name: str, act: Act, *args: Any, told: Callable[[Any], str] | None = None, **options: Any) -> Any:
         """Call a function, and write down that it was called, and how it ended."""
@@ -192,11 +195,14 @@ class Worker:
 
         def run() -> None:
             try:
-                self.call(verb, *args, **options)
+                with suppress(SessionStoreError):  # it is written down
+                    self._answer = self.does(verb, getattr(self.store, verb), *args, **options)
+            except Exception as error:
+                self._failure = error
             finally:
                 self._said.put("ended")
 
-        self._stop = before
+        self._stop, self._answer, self._failure = before, None, None
         self._thread = threading.Thread(target=run, name=f"worker {self.who}", daemon=True)
         self._thread.start()
         if heard:
@@ -228,14 +234,22 @@ class Worker:
             self._go.put(None)
             self._thread.join(PATIENCE_SECONDS)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it has handed over and has not been heard yet."""
+        return not self._said.empty()
+
     def hear(self) -> None:
         """Return when it has handed over."""
         try:
             said = self._said.get(timeout=PATIENCE_SECONDS)
         except Empty:
+            self._thread = None  # nobody waits for it again
             raise Stuck(f"worker {self.who} neither stops nor ends") from None
         if said == "ended":
             self._thread = None
+            if self._failure is not None:
+                raise self._failure
 
 
 def until(true: Callable[[], bool]) -> None:
