@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 SCHEMA_VERSION = 1
@@ -39,20 +39,31 @@ class TooNew(Exception):
     """The bytes are a session of a schema that this version does not know."""
 
 
+class TooLong(Exception):
+    """A session would have more bytes than it may."""
+
+
 class Moved(Exception):
     """The bytes are what was left behind of a session; the text says where that is now, as one clause."""
 
 
-def encode(data: Mapping[str, Any]) -> bytes:
-    """Return the bytes of the file that holds the session `data`, with the schema version in it."""
-    fields = {"schema_version": SCHEMA_VERSION, **{key: data[key] for key in data if key != "schema_version"}}
-    order = [
-        *(key for key in _FIRST if key in fields),
-        *(key for key in fields if key not in _FIRST and key not in _LAST),
-        *(key for key in _LAST if key in fields),
-    ]
-    lines = ",\n".join(f"  {_line(key)}: {_value(fields[key])}" for key in order)
-    return f"{{\n{lines}\n}}\n".encode()
+def encode(data: Mapping[str, Any], max_bytes: int | None = None) -> bytes:
+    """Return the bytes of the file that holds the session `data`, with the schema version in it.
+
+    Raises:
+        TooLong: they would be more than `max_bytes`; no more than that has been made.
+    """
+    parts = []
+    size = 0
+    for part in _parts(data):
+        parts.append(part)
+        size += len(part)
+        if max_bytes is not None and size > max_bytes:
+            raise TooLong
+    raw = "".join(parts).encode()
+    if max_bytes is not None and len(raw) > max_bytes:
+        raise TooLong
+    return raw
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -111,11 +122,23 @@ def _line(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def _value(value: object) -> str:
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        items = ",\n".join(f"    {_line(item)}" for item in value)
-        return f"[\n{items}\n  ]"
-    return _line(value)
+def _parts(data: Mapping[str, Any]) -> Iterator[str]:
+    fields = {"schema_version": SCHEMA_VERSION, **{key: data[key] for key in data if key != "schema_version"}}
+    order = [
+        *(key for key in _FIRST if key in fields),
+        *(key for key in fields if key not in _FIRST and key not in _LAST),
+        *(key for key in _LAST if key in fields),
+    ]
+    for number, key in enumerate(order):
+        yield f"{',' if number else '{'}\n  {_line(key)}: "
+        value = fields[key]
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for place, item in enumerate(value):
+                yield f"{',' if place else '['}\n    {_line(item)}"
+            yield "\n  ]"
+        else:
+            yield _line(value)
+    yield "\n}\n"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic
 from weakref import WeakKeyDictionary
 
-from readfresh.codec import MOVED, decode, encode
+from readfresh.codec import MOVED, TooLong, decode, encode
 from readfresh.disk import Disk, HeldLock, NotARegularFile, TooLarge, system_disk
 from readfresh.errors import (
     LockTimeout,
@@ -149,7 +149,7 @@ class SessionFiles(Generic[S]):
             changed = run_change(change, current, session_id, lambda: self.path(session_id))
             if changed is None or changed is current:
                 return False
-            self._replace(session_id, encode(changed.to_dict()), lock)
+            self._replace(session_id, self._encoded(session_id, changed.to_dict()), lock)
             return True
 
     def delete(self, session_id: str, *, only: S | None = None) -> bool:
@@ -214,7 +214,7 @@ class SessionFiles(Generic[S]):
             copy(current)
             if current is None:
                 return False
-            self._replace(session_id, encode({MOVED: place, **current.to_dict()}), lock)
+            self._replace(session_id, self._encoded(session_id, {MOVED: place, **current.to_dict()}), lock)
             return True
 
     def exists(self, session_id: str) -> bool:
@@ -304,15 +304,19 @@ class SessionFiles(Generic[S]):
             check_id(session.session_id, "its session_id")
         return session
 
+    def _encoded(self, session_id: str, session: Mapping[str, Any]) -> bytes:
+        try:
+            return encode(session, self.max_file_bytes)
+        except TooLong:
+            raise WriteFailed(
+                f"it would have more bytes than it may, and max_file_bytes is {self.max_file_bytes}",
+                session_id=session_id,
+                path=self.path(session_id),
+                next_step="Shorten the session, or give the store a larger max_file_bytes.",
+            ) from None
+
     def _replace(self, session_id: str, data: bytes, lock: HeldLock) -> None:
         path = self.path(session_id)
-        if len(data) > self.max_file_bytes:
-            raise WriteFailed(
-                f"it would have {len(data)} bytes, and max_file_bytes is {self.max_file_bytes}",
-                session_id=session_id,
-                path=path,
-                next_step="Shorten the session, or give the store a larger max_file_bytes.",
-            )
         temporary = self._temporary(session_id)
         with self._failing_as(WriteFailed, session_id):
             self._remove_litter(temporary)

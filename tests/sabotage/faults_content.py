@@ -292,7 +292,7 @@ def none_not_written() -> None:
             return {key: kept(item) for key, item in value.items() if item is not None}
         return [kept(item) for item in value] if isinstance(value, list) else value
 
-    put(files, encode=lambda data: encode(kept(data)))
+    put(files, encode=lambda data, *most: encode(kept(data), *most))
 
 
 def replaced_message_by_message() -> None:

@@ -1,8 +1,11 @@
 """What is made to be expensive costs in proportion to its size."""
 
+import tracemalloc
+
 import pytest
 
-from tests.proofs.fuzz.growth import Case, Use, grows_too_fast, steps_of
+from readfresh import HierarchicalSessionStore, WriteFailed
+from tests.proofs.fuzz.growth import Case, Use, grows_too_fast, steps_of, store_on
 from tests.proofs.fuzz.hostile import CASES, one
 
 
@@ -33,3 +36,19 @@ def test_what_grows_faster_is_seen() -> None:
 def test_steps_are_counted() -> None:
     """Each call of a function is a step."""
     assert steps_of(lambda: [len(text) for text in ("a", "b", "c")]) - steps_of(lambda: [len("a")]) >= 2
+
+
+def test_what_a_revert_would_make_is_not_made_beyond_what_a_file_may_have() -> None:
+    """A small file can name one large message many times; bringing them all back is refused before they are there."""
+    snapshot = {"id": "s", "transcript_refs": {"messages": {"items": ["r"] * 1_000}}}
+    record = {"role": "user", "content": "x" * 100_000}
+    files = one(snapshots=[snapshot], snapshot_storage={"records": {"r": record}})
+    store = store_on(files, HierarchicalSessionStore, max_file_bytes=1_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(WriteFailed, match="max_file_bytes is 1000000"):
+            store.revert_to_snapshot("trip", "s")
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert store._storage.disk.files == files
