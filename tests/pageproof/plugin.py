@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from .failure import BlockFailed, differing
+from .failure import BlockFailed
 from .ledger import CLAIM, NEED, Ledger
 from .play import play
 from .scan import Block, Problem
@@ -46,7 +46,6 @@ class Proof:
         self.ledger = Ledger()
         self.deselected = False
         self.updates: dict[Block, str] = {}
-        self.shown: dict[Block, str] = {}
         self.updated: list[str] = []
         self.verdict: list[str] = []
 
@@ -63,7 +62,7 @@ class Proof:
     def finish(self) -> None:
         """Write what is to be written, and judge the run."""
         if self.config.getoption(_UPDATE):
-            self.updated = rewrite(self.site.root, self.updates | self.shown)
+            self.updated = rewrite(self.site.root, self.updates)
         elif not self.partial:
             self.verdict = self.ledger.verdict(self.site)
 
@@ -98,16 +97,6 @@ class Claims:
     def claim(self, blocks: Sequence[Block]) -> None:
         """Say that these blocks are verified. It counts when the test passes."""
         self._request.node.user_properties.extend((CLAIM, block.name) for block in blocks)
-
-    def shows(self, block: Block, text: str) -> None:
-        """Fail unless the block shows this text; with `--update-examples`, write it there.
-
-        It claims nothing: the block is still to be verified, by its case or by a check of its own.
-        """
-        if self._request.config.getoption(_UPDATE):
-            self._proof.shown[block] = text
-        elif block.text != text:
-            pytest.fail(str(differing(block, text)), pytrace=False)
 
     def by(self, name: str) -> list[Block]:
         """Return the blocks that name this check with ``by="…"``: whoever asks verifies and claims them."""

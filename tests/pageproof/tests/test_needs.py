@@ -113,7 +113,7 @@ def test_a_need_that_nobody_knows_is_a_problem(tmp_path: Path, needs: str, probl
 def test_only_programs_need_something(tmp_path: Path) -> None:
     """What is not run needs nothing."""
     site, _ = toy_site(tmp_path, "'''mermaid {needs=\"toy\"}\nflowchart LR\n    a\n'''")
-    assert [said.message for said in site.census.problems] == ["unknown attribute of mermaid: needs"]
+    assert [said.message for said in site.census.problems] == ["needs without the recording that needs it"]
 
 
 CONFTEST = """

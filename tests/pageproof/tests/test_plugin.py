@@ -42,10 +42,17 @@ PAGE = """
 BLOCKS = "2 blocks in 1 files (1 py, 1 console)"
 
 
-def run(pytester: pytest.Pytester, page: str, *arguments: str, tests: str = TESTS, budget: int = 0) -> tuple[int, str]:
+def run(
+    pytester: pytest.Pytester,
+    page: str,
+    *arguments: str,
+    tests: str = TESTS,
+    budget: int = 0,
+    conftest: str = CONFTEST,
+) -> tuple[int, str]:
     """Run pytest in a toy project; return its exit status and what it said."""
     write(pytester.path, page)
-    pytester.makeconftest(CONFTEST.format(budget=budget))
+    pytester.makeconftest(conftest.format(budget=budget))
     (pytester.path / "test_pages.py").write_text(tests)
     (pytester.path / "pytest.ini").write_text("[pytest]\nempty_parameter_set_mark = fail_at_collect\n")
     # Hypothesis' plugin would import the whole of it for each of these runs, a second every time.
@@ -260,27 +267,44 @@ def test_update_writes_what_the_run_showed(pytester: pytest.Pytester) -> None:
     assert run(pytester, text)[0] == 0
 
 
-def test_a_test_may_make_what_a_block_shows(pytester: pytest.Pytester) -> None:
-    """A block is held against what a test has made, and rewritten with it; its own check is as before."""
+def test_update_writes_what_was_recorded(pytester: pytest.Pytester) -> None:
+    """A diagram that differs from its recording fails with the lines that differ, and is rewritten with them."""
     page = """
-        '''mermaid
-        flowchart LR
-            a --> old
+        '''mermaid {run="scene"}
+        sequenceDiagram
+            participant A
+            A->>A: old
         '''
         """
-    made = "pageproof.shows(pageproof.census.blocks[0], 'flowchart LR\\n    a --> new\\n')"
-    tests = f"{TESTS}def test_made(pageproof):\n    {made}\n"
-    status, said = run(pytester, page, tests=tests)
+    diagram = "sequenceDiagram\\n    participant A\\n    A->>A: new\\n"
+    conftest = CONFTEST.replace("unrun_budget={budget}", f"recordings={{{{'scene': lambda _: '{diagram}'}}}}")
+    status, said = run(pytester, page, conftest=conftest)
     assert status == 1
-    assert "docs/index.md:3: the page says otherwise than the run" in said
-    assert "-    a --> old" in said
-    assert "+    a --> new" in said
-    assert "1 verified in" in said
-    status, said = run(pytester, page, "--update-examples", tests=tests)
+    assert "docs/index.md:4: the page says otherwise than the run" in said
+    assert "-    A->>A: old" in said
+    assert "+    A->>A: new" in said
+    status, said = run(pytester, page, "--update-examples", conftest=conftest)
     assert (status, said.count("rewritten: docs/index.md:1")) == (0, 1)
     text = (pytester.path / "docs/index.md").read_text()
-    assert "    a --> new" in text
-    assert run(pytester, text, tests=tests)[0] == 0
+    assert "    A->>A: new" in text
+    assert run(pytester, text, conftest=conftest)[0] == 0
+
+
+@pytest.mark.parametrize(("budget", "status"), [(1, 0), (0, 1)])
+def test_a_diagram_may_say_why_it_is_not_recorded(pytester: pytest.Pytester, budget: int, status: int) -> None:
+    """It is drawn, listed, and counted against a budget of its own."""
+    page = """
+        '''mermaid {unrecorded="two people"}
+        sequenceDiagram
+            participant A
+            A->>A: hello
+        '''
+        """
+    conftest = CONFTEST.replace("unrun_budget={budget}", f"recordings={{{{'x': None}}}}, unrecorded_budget={budget}")
+    ended, said = run(pytester, page, conftest=conftest)
+    assert ended == status
+    assert "docs/index.md:1: not recorded: two people" in said
+    assert ("1 diagrams say why they are not recorded; the budget is 0" in said) == bool(status)
 
 
 def test_update_writes_no_failure(pytester: pytest.Pytester) -> None:
