@@ -496,6 +496,93 @@ def lock_that_outlives_its_holder() -> None:
     put(Disk, lock=lock)
 
 
+def litter_left_after_a_failure() -> None:
+    """Leave the temporary file where it is when a write fails; the next writer removes it."""
+    from readfresh.files import SessionFiles
+
+    original = SessionFiles._replace
+
+    class Untidy(_Without):
+        created = False
+
+        def create(self, path: str) -> int:
+            self.created = True
+            descriptor: int = self.disk.create(path)
+            return descriptor
+
+        def exists(self, path: str) -> bool:
+            return not self.created and self.disk.exists(path)
+
+    put(SessionFiles, _replace=lambda self, *args: original(_on(Untidy, self), *args))
+
+
+def descriptor_left_open_after_a_failure() -> None:
+    """Close the temporary file only when it could be written and flushed."""
+    from readfresh.files import SessionFiles
+
+    original = SessionFiles._replace
+
+    class Leaky(_Without):
+        failed = True
+
+        def write(self, descriptor: int, data: bytes) -> None:
+            self.disk.write(descriptor, data)
+            self.failed = False
+
+        def fsync(self, descriptor: int) -> None:
+            self.failed = True
+            self.disk.fsync(descriptor)
+            self.failed = False
+
+        def close(self, descriptor: int) -> None:
+            if not self.failed:
+                self.disk.close(descriptor)
+
+    put(SessionFiles, _replace=lambda self, *args: original(_on(Leaky, self), *args))
+
+
+def directory_left_open_after_a_failure() -> None:
+    """Close a directory only when it could be flushed."""
+    from readfresh.disk import Disk
+
+    def sync_directory(_self: Disk, directory: str) -> None:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+    put(Disk, sync_directory=sync_directory)
+
+
+def lock_kept_with_its_error() -> None:
+    """Leave a lock that flock(2) does not unlock to filelock, which keeps it as long as the error is kept."""
+    from readfresh import disk
+
+    put(disk, _let_go=lambda file_lock, _descriptor: file_lock.release())
+
+
+def fsync_tried_again() -> None:
+    """Ask again for a flush that has failed, and believe the second answer."""
+    from readfresh.files import SessionFiles
+
+    original = SessionFiles._replace
+
+    class Stubborn(_Without):
+        def fsync(self, descriptor: int) -> None:
+            try:
+                self.disk.fsync(descriptor)
+            except OSError:
+                self.disk.fsync(descriptor)
+
+    put(SessionFiles, _replace=lambda self, *args: original(_on(Stubborn, self), *args))
+
+
+def doubt_said_to_be_none() -> None:
+    """Say that nothing was written when the directory cannot be flushed after the rename."""
+    from readfresh import WriteFailed, files
+
+    put(files, OutcomeUnknown=WriteFailed)
+
+
 def _held_by_nobody(path: str) -> Any:
     from readfresh.disk import HeldLock
 
@@ -557,6 +644,8 @@ def _on(kind: type[_Without], files: Any) -> Any:
     changed.disk = kind(files.disk)
     return changed
 
+
+FAILING = "tests/store/test_faults.py::"
 
 FAULTS = {
     "no-lock": Fault(no_lock, ("no-lost-update", "waiting-is-bounded"), "nobody takes a lock"),
@@ -638,5 +727,41 @@ FAULTS = {
     ),
     "lock-that-outlives-its-holder": Fault(
         lock_that_outlives_its_holder, ("waiting-is-bounded",), "a killed holder holds for ever"
+    ),
+    "litter-left-after-a-failure": Fault(
+        litter_left_after_a_failure,
+        (),
+        "a write that fails leaves its temporary file",
+        (f"{FAILING}test_a_failed_flush_is_not_tried_again",),
+    ),
+    "descriptor-left-open-after-a-failure": Fault(
+        descriptor_left_open_after_a_failure,
+        (),
+        "a write that fails leaves a descriptor open",
+        (f"{FAILING}test_a_failed_write_leaves_nothing_open",),
+    ),
+    "directory-left-open-after-a-failure": Fault(
+        directory_left_open_after_a_failure,
+        (),
+        "a flush of a directory that fails leaves a descriptor open",
+        (f"{FAILING}test_a_failed_write_leaves_nothing_open",),
+    ),
+    "lock-kept-with-its-error": Fault(
+        lock_kept_with_its_error,
+        (),
+        "a lock that the system does not unlock stays held while the error is kept",
+        ("tests/store/test_locks.py::test_a_lock_that_the_system_does_not_unlock_is_let_go",),
+    ),
+    "fsync-tried-again": Fault(
+        fsync_tried_again,
+        (),
+        "a failed flush is tried again, and the second answer is believed",
+        (f"{FAILING}test_a_failed_flush_is_not_tried_again",),
+    ),
+    "doubt-said-to-be-none": Fault(
+        doubt_said_to_be_none,
+        (),
+        "an error after the rename says that nothing was written",
+        (f"{FAILING}test_unknown_is_said_exactly_after_the_point_of_no_return",),
     ),
 }

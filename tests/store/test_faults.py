@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from tests.store.support import (
     Verb,
     WatchedDisk,
     contents,
+    descriptors,
     each_verb,
     filled,
     held,
@@ -74,6 +76,30 @@ def test_a_failed_flush_is_not_tried_again(kind: Kind, directory: Path) -> None:
     assert rest.count("fsync") == 1
     assert "replace" not in rest
     assert rest[-2:] == ["unlink", "release"]
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_failed_write_leaves_nothing_open(
+    kind: Kind, directory: Path, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a file or a directory cannot be written or flushed its descriptor is closed all the same."""
+    store = kind(directory)
+    store.add_user_message("trip", "a")
+    before = descriptors()
+
+    def of_a(kind_of_file: Callable[[int], bool]) -> Callable[..., int]:
+        def refused(descriptor: int, *data: bytes) -> int:
+            if kind_of_file(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return len(data[0]) if data else 0
+
+        return refused
+
+    for kind_of_file in (stat.S_ISREG, stat.S_ISDIR) if call == "fsync" else (stat.S_ISREG,):
+        monkeypatch.setattr(os, call, of_a(kind_of_file))
+        with pytest.raises(WriteFailed if kind_of_file is stat.S_ISREG else OutcomeUnknown):
+            store.add_user_message("trip", "b")
+        assert descriptors() == before
 
 
 def test_unknown_is_said_exactly_after_the_point_of_no_return(kind: Kind, directory: Path) -> None:
