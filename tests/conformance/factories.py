@@ -7,18 +7,13 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from readfresh import DefaultSessionStore, HierarchicalSessionStore
+from readfresh import DefaultSessionStore
 from tests.conformance.base import GoodStore
 
 
 def default(place: Path) -> DefaultSessionStore:
     """Make readfresh's store, with a short wait for locks; the matrix has it as it comes."""
     return DefaultSessionStore(place, lock_timeout=0.5, durability="process")
-
-
-def tree(place: Path) -> HierarchicalSessionStore:
-    """Make readfresh's other store."""
-    return HierarchicalSessionStore(place, lock_timeout=0.5, durability="process")
 
 
 def raises(_place: Path) -> GoodStore:

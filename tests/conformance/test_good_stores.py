@@ -1,4 +1,7 @@
-"""The kit finds nothing in a good store, and says what it has tried and what it could not."""
+"""The kit finds nothing in a good store, and says what it has tried and what it could not.
+
+That readfresh's own stores keep everything, `tests/matrix` shows.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,13 @@ from tests.conformance import factories
 from tests.conformance.base import GoodStore
 
 
-def test_readfresh_keeps_what_its_default_store_can_break() -> None:
-    """Of `DefaultSessionStore` all is kept but what only a tree can break."""
-    report = check(factories.default)
-    assert report.with_status("not applicable") == ["snapshot-is-exact", "tree-is-sound"], report.to_text()
-    assert len(report.with_status("kept")) == 12, report.to_text()
-    assert report.exit_status == 0
-
-
-def test_readfresh_keeps_all_with_its_hierarchical_store() -> None:
-    """Of `HierarchicalSessionStore` all fourteen guarantees are kept, and each check has tried something."""
-    report = check("tests.conformance.factories:tree")
-    assert report.with_status("kept") == list(GUARANTEES), report.to_text()
-    assert all(one.schedules + one.kills > 0 for one in report.results.values())
-    assert report.store == "HierarchicalSessionStore"
-    assert report.processes > 100
-
-
 def test_five_methods_are_enough() -> None:
     """A store of five methods is checked for nine guarantees; the others say which methods they are about."""
     report = check(GoodStore, patience=3.0)
     assert report.with_status("broken") == report.with_status("could not run") == [], report.to_text()
     assert len(report.with_status("kept")) == 9
+    assert all(report.results[slug].schedules + report.results[slug].kills > 0 for slug in report.with_status("kept"))
+    assert report.processes > 50
     reason = report.results["none-is-a-value"].reason
     assert reason == "the store has no `update_session_metadata`, no `get_session`"
 
