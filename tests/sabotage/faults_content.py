@@ -516,7 +516,10 @@ FAULTS: dict[str, Fault] = {
         "unknown fields of snapshots are not written back",
     ),
     "base-class-rehydrated": Fault(
-        base_class_rehydrated, ("nothing-else-changes",), "a subclass's file is read as the base class"
+        base_class_rehydrated,
+        ("nothing-else-changes",),
+        "a subclass's file is read as the base class",
+        found_by="model-files",
     ),
     "metadata-replaced": Fault(metadata_replaced, ("nothing-else-changes",), "updating metadata replaces all of it"),
     "left-out-is-cleared": Fault(
@@ -558,7 +561,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "none-not-written": Fault(none_not_written, ("none-is-a-value",), "what is None is left out of the file"),
     "replaced-message-by-message": Fault(
-        replaced_message_by_message, ("replace-is-one-step",), "a history is cleared, then filled message by message"
+        replaced_message_by_message,
+        ("replace-is-one-step",),
+        "a history is cleared, then filled message by message",
+        found_by="kills-plain",
     ),
     "replaced-without-times": Fault(
         replaced_without_times, ("replace-is-one-step",), "the times of a replaced history are dropped"

@@ -648,29 +648,42 @@ def _on(kind: type[_Without], files: Any) -> Any:
 FAILING = "tests/store/test_faults.py::"
 
 FAULTS = {
-    "no-lock": Fault(no_lock, ("no-lost-update", "waiting-is-bounded"), "nobody takes a lock"),
-    "lock-among-threads-only": Fault(lock_among_threads_only, ("no-lost-update",), "other processes are not excluded"),
+    "no-lock": Fault(no_lock, ("no-lost-update", "waiting-is-bounded"), "nobody takes a lock", found_by="orders-pairs"),
+    "lock-among-threads-only": Fault(
+        lock_among_threads_only, ("no-lost-update",), "other processes are not excluded", found_by="threads-appends"
+    ),
     "lock-given-up-on-timeout": Fault(
         lock_given_up_on_timeout,
         ("no-lost-update", "waiting-is-bounded"),
         "a writer that has waited long enough writes without the lock",
     ),
     "lock-released-between-read-and-write": Fault(
-        lock_released_between_read_and_write, ("no-lost-update",), "the lock is taken twice, to read and to write"
+        lock_released_between_read_and_write,
+        ("no-lost-update",),
+        "the lock is taken twice, to read and to write",
+        found_by="orders-pairs",
     ),
     "hierarchical-store-locks-twice": Fault(
-        hierarchical_store_locks_twice, ("no-lost-update",), "the hierarchical store loads and saves by itself"
+        hierarchical_store_locks_twice,
+        ("no-lost-update",),
+        "the hierarchical store loads and saves by itself",
+        found_by="orders-pairs",
     ),
     "change-made-to-an-earlier-value": Fault(
-        change_made_to_an_earlier_value, ("no-lost-update",), "what is changed is what was read earlier"
+        change_made_to_an_earlier_value,
+        ("no-lost-update",),
+        "what is changed is what was read earlier",
+        found_by="model-files",
     ),
     "lock-kept-after-a-failure": Fault(
-        lock_kept_after_a_failure, ("no-lost-update",), "a change that raises keeps the lock"
+        lock_kept_after_a_failure, ("no-lost-update",), "a change that raises keeps the lock", found_by="faults-seam"
     ),
     "deleted-lock-file-unnoticed": Fault(
         deleted_lock_file_unnoticed, ("no-lost-update",), "a lock is trusted whose file has been deleted"
     ),
-    "first-read-kept-for-ever": Fault(first_read_kept_for_ever, ("read-fresh",), "the first read is kept for ever"),
+    "first-read-kept-for-ever": Fault(
+        first_read_kept_for_ever, ("read-fresh",), "the first read is kept for ever", found_by="model-files"
+    ),
     "cache-refreshed-by-own-writes": Fault(
         cache_refreshed_by_own_writes, ("read-fresh",), "a cache knows the writes of its own store object only"
     ),
@@ -688,18 +701,27 @@ FAULTS = {
     ),
     "listing-kept": Fault(listing_kept, ("read-fresh",), "queries keep the list of sessions they saw first"),
     "read-without-the-lock": Fault(read_without_the_lock, ("read-fresh",), "a read does not wait for a writer"),
-    "written-in-place": Fault(written_in_place, ("all-or-nothing", "durable"), "the file itself is overwritten"),
+    "written-in-place": Fault(
+        written_in_place, ("all-or-nothing", "durable"), "the file itself is overwritten", found_by="kills-plain"
+    ),
     "changed-in-two-steps": Fault(changed_in_two_steps, ("all-or-nothing",), "one change is two renames"),
     "temporary-file-in-the-way": Fault(
-        temporary_file_in_the_way, ("all-or-nothing",), "what a killed writer left stops the next one"
+        temporary_file_in_the_way,
+        ("all-or-nothing",),
+        "what a killed writer left stops the next one",
+        found_by="kills-plain",
     ),
-    "no-fsync": Fault(no_fsync, ("all-or-nothing", "durable"), "the file is not flushed before the rename"),
-    "fsync-failure-ignored": Fault(fsync_failure_ignored, ("durable",), "a file is renamed whose flush has failed"),
+    "no-fsync": Fault(
+        no_fsync, ("all-or-nothing", "durable"), "the file is not flushed before the rename", found_by="power-full"
+    ),
+    "fsync-failure-ignored": Fault(
+        fsync_failure_ignored, ("durable",), "a file is renamed whose flush has failed", found_by="faults-seam"
+    ),
     "fsync-does-nothing": Fault(fsync_does_nothing, ("durable",), "the disk's fsync is empty"),
     "directory-fsync-does-nothing": Fault(
         directory_fsync_does_nothing, ("durable",), "the disk's fsync of a directory is empty"
     ),
-    "no-directory-fsync": Fault(no_directory_fsync, ("durable",), "the rename is not flushed"),
+    "no-directory-fsync": Fault(no_directory_fsync, ("durable",), "the rename is not flushed", found_by="power-full"),
     "no-fsync-of-the-parent": Fault(
         no_fsync_of_the_parent, ("durable",), "the entry of a new session directory is not flushed"
     ),

@@ -23,7 +23,7 @@ def _of(rung: str, *beginnings: str) -> tuple[str, ...]:
         key
         for key, part in PARTS.items()
         if part.rung == rung
-        and not any(word in part.name for word in ("postgresql", "sqlite", "mixed", "long", "verbs", "two-calls"))
+        and part.name not in ("postgresql", "sqlite")
         and (not beginnings or part.name.startswith(beginnings))
     )
 
