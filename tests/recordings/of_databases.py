@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from tests.recordings.of_files import QUESTION, A, B, F, asked
@@ -56,7 +58,7 @@ def a_change_step_by_step(stage: Stage) -> None:
 
 @scenario(statements, A="worker", F=F, M="move", D=D)
 def move_to_postgresql(stage: Stage) -> None:
-    """The command moves a session, and a worker goes where it is sent."""
+    """The command moves a session, from its lock to its unlock, and then a worker goes where it is sent."""
     from readfresh.move import move
     from tests.recordings.seam import WatchedDisk
 
@@ -64,7 +66,10 @@ def move_to_postgresql(stage: Stage) -> None:
     database().close()
     a, m = stage.worker("A"), stage.worker("M", None)
     with listening(stage, D):
-        m.does("move", move, stage.chats, os.environ["DATABASE_URL"], disk=WatchedDisk(m))
+        m.store = SimpleNamespace(move=partial(move, stage.chats, os.environ["DATABASE_URL"], disk=WatchedDisk(m)))
+        stage.unseen(lambda: m.begin("move", before="lock trip.json"))
+        m.go(before="names chats")  # which looks for sessions that have been created meanwhile
+        stage.unseen(m.go)
         a.call("add_assistant_message", "trip", "Porto it is.")
         a.store = database()
         a.call("add_assistant_message", "trip", "Porto it is.")

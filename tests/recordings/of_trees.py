@@ -19,7 +19,9 @@ def relatives(data: bytes | None) -> str:
     session = json.loads(data)
     children = session["children_ids"]
     parent = session["parent_id"]
-    return f"parent is {parent}" if parent else f"children are {', '.join(children)}" if children else "no children"
+    return (
+        f"parent_id is {parent}" if parent else f"children_ids has {', '.join(children)}" if children else "no children"
+    )
 
 
 @scenario(files, relatives, A=A, F=F, C="day-1.json", B=B)

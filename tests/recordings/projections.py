@@ -77,7 +77,8 @@ def whole(events: Sequence[Event], names: Mapping[str, str]) -> Drawn:
 def statements(events: Sequence[Event], names: Mapping[str, str]) -> Drawn:
     """What is said to a database, and done with files beside it.
 
-    What a worker says to one of them in a row is one message, as far as a commit, a rename or an unlock.
+    What a worker says to one of them in a row is one message, as far as a commit, a rename or an unlock;
+    of a transaction that nobody comes between, its begin and its end.
     A file without a participant is a message of the worker to itself, when it is replaced or deleted.
     The instant is the rename where a session's file takes part, else the commit.
     The look at the version of the tables is left out.
@@ -97,7 +98,8 @@ def statements(events: Sequence[Event], names: Mapping[str, str]) -> Drawn:
             said += [event.what] if event.what not in said[-1:] else []
             same = after and (after.who, _place(after.on, names)) == (event.who, place)
             if not same or event.what in ("COMMIT", "replace", "unlock"):
-                yield Arrow(event.who, place, ", ".join(said))
+                transaction = (said[0], said[-1]) == ("BEGIN", "COMMIT")
+                yield Arrow(event.who, place, "BEGIN … COMMIT" if transaction else ", ".join(said))
                 said = []
             if event.what == instant and place not in changed:
                 changed.add(place)

@@ -46,6 +46,8 @@ def test_there_is_something_to_look_at(built_site: BuiltSite) -> None:
     fences = sum(len(re.findall(r"^\s*```+ ?\{?\.?mermaid", (DOCS / each).read_text(), re.M)) for each in SOURCES)
     assert len(built_site.pages) == len(SOURCES) >= 2
     assert sum(page.diagrams for page in built_site.pages) == fences >= 1
+    drawn = [box for page in built_site.pages for box in page.html.select("div.mermaid")]
+    assert {name for box in drawn for name in box.attrs} == {"class"}, "what a fence says to the tests is in the HTML"
 
 
 @pytest.mark.parametrize(
