@@ -89,7 +89,7 @@ def rescue(store: ChatStore[Any], session_id: str, new_session_id: str | None = 
         raw = store._storage.raw(check_id(session_id))
         if raw is None:
             raise SessionNotFound("it does not exist", session_id=session_id)
-        fields, left_out = _readable(raw, session_id)
+        fields, left_out = _readable(raw, session_id, store._storage.path(session_id))
     messages = []
     for number, message in enumerate(fields.pop("messages")):
         try:
@@ -170,7 +170,7 @@ def verify(store: ChatStore[Any]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: (finding.session_id, finding.kind)))
 
 
-def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
+def _readable(raw: bytes, session_id: str, path: str) -> tuple[dict[str, Any], list[str]]:
     """Return the JSON fields that can be read, `messages` among them, and what was left out."""
     try:
         data = decode(raw)
@@ -184,12 +184,12 @@ def _readable(raw: bytes, session_id: str) -> tuple[dict[str, Any], list[str]]:
             if not is_id(named):
                 left_out.append(f"The file names the session {named!r}.")
             elif named != session_id:
-                raise SessionMismatch(f"the file holds the session {named!r}", session_id=session_id)
+                raise SessionMismatch(f"the file holds the session {named!r}", session_id=session_id, path=path)
             return known, left_out
     except TooNew as error:
-        raise SessionTooNew(str(error), session_id=session_id) from None
+        raise SessionTooNew(str(error), session_id=session_id, path=path) from None
     except Moved as error:
-        raise SessionMoved(str(error), session_id=session_id) from None
+        raise SessionMoved(str(error), session_id=session_id, path=path) from None
     except NotASession as error:
         why = str(error)
     else:

@@ -102,6 +102,9 @@ class SessionStorage(Protocol[S]):
     def raw(self, session_id: str) -> bytes | None:
         """Return the session's bytes as they are kept, damaged or not; None when it does not exist."""
 
+    def path(self, session_id: str) -> str:
+        """Return what an error calls the place of the session."""
+
 
 class StorageProvider(Protocol):
     """A place that keeps sessions of any class.

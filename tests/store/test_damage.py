@@ -213,8 +213,9 @@ def test_what_is_newer_is_refused_by_name(store: Store, directory: Path, raw: by
     put(directory, raw)
     every_verb_refuses(store, directory, SessionTooNew)
     assert {one["status"] for one in store.list_sessions()} == {"ok", "too-new"}
-    with pytest.raises(SessionTooNew):
+    with pytest.raises(SessionTooNew) as caught:
         rescue(store, "trip")
+    assert caught.value.path == str(directory / "trip.json")
     assert store.delete_session("trip") is True
 
 
