@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/testing/index.md", "docs/testing/teeth.md")
 RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "fuzz", "seam")
 
+BY = "proofs"
+
 _TABLE = re.compile(r"(?<=<!-- )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -69,6 +71,10 @@ def _cell(cell: dict[str, str], by: str) -> str:
     return "**found**" if cell["part"] == by else "found"
 
 
+def _counterexample() -> Iterator[str]:
+    yield from (f'```mermaid {{by="{BY}"}}', *matrix.counterexample().splitlines(), "```")
+
+
 def _faults() -> Iterator[str]:
     yield from ("| fault | what is wrong | has to be found by |", "|---|---|---|")
     for name, fault in matrix.teeth().items():
@@ -90,6 +96,7 @@ def _run() -> Iterator[str]:
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "run": _run,
     **{rung: (lambda rung=rung: _rung(rung)) for rung in RUNGS},  # type: ignore[misc]
+    "counterexample": _counterexample,
     "matrix": _matrix,
     "faults-that-are-put-in": _faults,
 }
