@@ -1,4 +1,4 @@
-"""From what was recorded to what is drawn: five named projections, each a choice of what a reader needs.
+"""From what was recorded to what is drawn: six named projections, each a choice of what a reader needs.
 
 What all of them do:
 
