@@ -86,8 +86,10 @@ def _run(fault: str, folder: Path, tests: list[str]) -> Any:
     status = pytest.main(
         [
             *(*tests, "--maxfail=1", "-q", "--tb=short", "-p", "no:cacheprovider"),
-            # The plugins of the whole suite draw and browse; these tests need none of them.
-            *("--confcutdir=tests/guarantees", "-p", "tests.sabotage.plugin", f"--basetemp={folder / 'tmp'}"),
+            # The plugins of the whole suite draw and browse, and those that are installed format and spread out; these
+            # tests need none of them, and to import them would take as long as to run most of these tests.
+            *("--confcutdir=tests/guarantees", "-p", "no:examples", "-p", "no:xdist", "-p", "no:xdist.looponfail"),
+            *("-p", "tests.sabotage.plugin", f"--basetemp={folder / 'tmp'}"),
             # Hypothesis was imported before pytest could rewrite its assertions, which are none of ours.
             *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
         ]
