@@ -19,6 +19,7 @@ PARTS: tuple[Part, ...] = (
     Part("faults", "entries", "each function is interrupted on entry, by Ctrl+C", sweeps.entries),
     Part("faults", "descriptors", "no descriptor is free (RLIMIT_NOFILE)", partial(alone, "descriptors")),
     Part("faults", "sizes", "no file may grow (RLIMIT_FSIZE)", partial(alone, "sizes")),
+    Part("faults", "memory", "no memory is free (RLIMIT_AS)", partial(alone, "memory")),
     Part("faults", "permissions", "a user may not read, write, list or enter", partial(alone, "permissions")),
     Part("faults", "space", "a file system is full, of bytes or of inodes", partial(alone, "space", prefix=OWN_MOUNTS)),
     Part("faults", "read-only", "a file system is read-only", partial(alone, "read_only", prefix=OWN_MOUNTS)),

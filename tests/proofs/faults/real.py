@@ -6,6 +6,7 @@ Each runs in a process of its own, whose last line says as JSON what it counted 
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -19,12 +20,13 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from readfresh import HierarchicalSessionStore
 from readfresh.disk import Disk
 from tests.proofs.faults.calls import Observed, SystemCalls
 from tests.proofs.faults.scene import Attempt, Scene, scenes, turns
 from tests.proofs.faults.sweeps import Trial, in_memory, try_each
 from tests.proofs.rung import Finding, Ran
-from tests.store.support import PATIENCE_SECONDS, ROOT
+from tests.store.support import LONG, PATIENCE_SECONDS, ROOT, Kind, Verb
 
 NOBODY = 65534
 OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
@@ -40,7 +42,14 @@ def alone(limit: str, folder: Path, prefix: tuple[str, ...] = ()) -> Ran:
         command = [*prefix, sys.executable, "-m", "tests.proofs.faults.real", limit, str(quick)]
         try:
             done = subprocess.run(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+                command,
+                cwd=ROOT,
+                # A large piece of memory goes back to the system at once, so that what is free is what the limit says.
+                env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_SECONDS,
             )
         except subprocess.TimeoutExpired:
             return Ran({}, Finding(f"With the limit {limit!r} a call never returns."))
@@ -48,7 +57,9 @@ def alone(limit: str, folder: Path, prefix: tuple[str, ...] = ()) -> Ran:
     if done.returncode or not lines:
         return Ran({}, Finding(f"With the limit {limit!r} the process ends: {done.stderr}"))
     counts, finding = json.loads(lines[-1])
-    return Ran(counts, finding and Finding(finding["what"], tuple(finding["history"])))
+    found = finding and Finding(finding["what"], tuple(finding["history"]))
+    # How far a little memory goes is Python's and the C library's affair.
+    return Ran(counts, found, frozenset(counts if limit == "memory" else ()))
 
 
 def mounts_refused() -> str:
@@ -107,6 +118,35 @@ def sizes(folder: Path) -> Ran:
             yield
 
     return _each(folder, [partial(_limited, "no file may grow", limit)], "sizes")
+
+
+# Memory
+
+REMEMBERING = ("add_message", "get_session", "list_sessions", "delete_session", "fork_session", "create_snapshot")
+MEMORY_STEP_BYTES = 1 << 19
+
+
+def memory(folder: Path) -> Ran:
+    """Let the process have no memory more, then a little more and more, until the verb passes."""
+
+    @contextmanager
+    def limit(_scene: Scene, at: int) -> Iterator[None]:
+        gc.collect()
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        with _rlimit(resource.RLIMIT_AS, pages * resource.getpagesize() + at * MEMORY_STEP_BYTES):
+            yield
+
+    def trial(scene: Scene, at: int) -> Attempt:
+        attempt = _limited("no memory is free", limit, scene, at)
+        if isinstance(attempt.error, MemoryError):
+            attempt.failed, attempt.passes = [len(attempt.steps)], MemoryError
+        return attempt
+
+    def of(kind: Kind, verb: Verb) -> bool:
+        return verb.name in REMEMBERING and (kind is HierarchicalSessionStore or LONG)
+
+    each = ([scene] for scene in scenes(folder, of, "x" * 2 * MEMORY_STEP_BYTES))
+    return try_each(each, [trial], "sizes of memory", shared=False)
 
 
 # Space
@@ -224,7 +264,7 @@ def _rlimit(which: int, soft: int) -> Iterator[None]:
 
 
 LIMITS: dict[str, Callable[[Path], Ran]] = {
-    each.__name__: each for each in (descriptors, sizes, space, read_only, permissions)
+    each.__name__: each for each in (descriptors, sizes, memory, space, read_only, permissions)
 }
 
 

@@ -31,6 +31,9 @@ EVERY_ERROR = (*FAULTS, *MORE_ERRORS)
 
 MEMORY = "/dev/shm"  # of Linux; elsewhere the sweeps take longer
 
+# How many there are, Python's version and filelock's decide too.
+VARYING = ("system calls", "functions entered")
+
 Trial = Callable[[Scene, int], Attempt]
 
 
@@ -80,6 +83,7 @@ def sweep(folder: Path, trials: Sequence[Trial], step: str, of: Of = every) -> R
 def try_each(scenes_alike: Iterable[Sequence[Scene]], trials: Sequence[Trial], step: str, *, shared: bool) -> Ran:
     """Try faults at each step of scenes; those that are alike may share them."""
     counts = {"verbs": 0, step: 0, "faults": 0}
+    varying = frozenset({step, "faults"} if step in VARYING else ())
     for alike in scenes_alike:
         counts["verbs"] += len(alike)
         for at in itertools.count():
@@ -91,13 +95,13 @@ def try_each(scenes_alike: Iterable[Sequence[Scene]], trials: Sequence[Trial], s
                     if not (attempt.failed or number == 0):
                         scene.reset()
                     elif finding := scene.judge(attempt):
-                        return Ran(counts, finding)
+                        return Ran(counts, finding, varying)
                     counts["faults"] += bool(attempt.failed)
                     met |= bool(attempt.failed)
             if not met:
                 break
             counts[step] += 1
-    return Ran(counts)
+    return Ran(counts, None, varying)
 
 
 def classes(folder: Path, of: Of = every) -> Iterator[list[Scene]]:
