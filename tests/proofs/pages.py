@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.proofs.figures import FOLDER, recorded
+from tests.proofs.figures import recorded
+from tests.proofs.power import table
+from tests.proofs.rungs import PARTS
 from tests.proofs.teeth import matrix
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/testing/index.md", "docs/testing/teeth.md")
 RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "fuzz", "seam")
-
-BY = "proofs"
 
 _TABLE = re.compile(r"(?<=<!-- )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
@@ -35,15 +35,14 @@ def tables_in(text: str) -> list[str]:
 def parts_of(rung: str) -> list[dict[str, Any]]:
     """Return the figures of a rung's parts; those that are shares of one thing are added up."""
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted(FOLDER.glob(f"{rung}-*.json")):
-        figures = recorded(path.stem)
-        if "what" not in figures:
-            continue
-        known = found.setdefault(figures["what"], {"counts": {}, "seconds": 0.0, "run": figures["run"]})
-        known["seconds"] += figures["seconds"]
-        for name, count in figures["counts"].items():
-            known["counts"][name] = known["counts"].get(name, 0) + count
-    return [{"what": what, **figures} for what, figures in found.items()]
+    for part in PARTS.values():
+        if part.rung == rung:
+            figures = recorded(part.key)
+            known = found.setdefault(part.what, {"what": part.what, "counts": {}, "seconds": 0.0})
+            known["seconds"] += figures["seconds"]
+            for name, count in figures["counts"].items():
+                known["counts"][name] = known["counts"].get(name, 0) + count
+    return list(found.values())
 
 
 def _rung(rung: str) -> Iterator[str]:
@@ -71,10 +70,6 @@ def _cell(cell: dict[str, str], by: str) -> str:
     return "**found**" if cell["part"] == by else "found"
 
 
-def _counterexample() -> Iterator[str]:
-    yield from (f'```mermaid {{by="{BY}"}}', *matrix.counterexample().splitlines(), "```")
-
-
 def _faults() -> Iterator[str]:
     yield from ("| fault | what is wrong | has to be found by |", "|---|---|---|")
     for name, fault in matrix.teeth().items():
@@ -82,21 +77,33 @@ def _faults() -> Iterator[str]:
 
 
 def _run() -> Iterator[str]:
-    runs = [recorded(path.stem) for path in sorted(FOLDER.glob("*.json"))]
-    runs = [figures for figures in runs if "what" in figures]
-    seconds = sum(figures["seconds"] for figures in runs)
-    newest = max(runs, key=lambda figures: figures["run"]["date"])["run"]
+    runs = [recorded(key) for key in PARTS]
+    machines = sorted({(run["system"], run["cores"], run["python"]) for run in (figures["run"] for figures in runs)})
     yield from ("| what | in the run that is shown here |", "|---|---|")
-    yield f"| day | {newest['date']} |"
-    yield f"| machine | {newest['system']}, {newest['cores']} cores, Python {newest['python']} |"
+    yield f"| day | {max(figures['run']['date'] for figures in runs)} |"
+    for system, cores, python in machines:
+        yield f"| machine | {system}, {cores} cores, Python {python} |"
     yield f"| parts | {len(runs)} |"
-    yield f"| time of all parts, one after the other | {seconds:.0f} seconds |"
+    yield f"| all parts, one after the other | {sum(figures['seconds'] for figures in runs):.0f} seconds |"
+
+
+def _soak() -> Iterator[str]:
+    report = recorded("soak")
+    counts = ", ".join(f"{count:,} {name}" for name, count in report["counts"].items())
+    yield from ("| what | in that run |", "|---|---|")
+    yield f"| day | {report['run']['date']} |"
+    yield f"| for | {report['seconds']:,} seconds, with {report['processes']} processes |"
+    yield f"| how much | {counts} |"
+    yield f"| verdict | {report['verdict']} |"
+    yield f"| a call waited | {report['median_wait_ms']} ms at the median, {report['longest_wait_ms']} ms at most |"
 
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "run": _run,
     **{rung: (lambda rung=rung: _rung(rung)) for rung in RUNGS},  # type: ignore[misc]
-    "counterexample": _counterexample,
+    "weaker": table.rows,
+    "ext4": table.rows_of_the_real_disk,
+    "soak": _soak,
     "matrix": _matrix,
     "faults-that-are-put-in": _faults,
 }

@@ -2,6 +2,7 @@
 
 - A scenario of `of_*` is played anew each time, on the readfresh that is there: under a fault it draws the fault.
 - A history of the conformance kit is found anew, once in a process.
+- The order that the explorer finds wrong is found anew, once in a process, in a store that takes no lock.
 - A history of the matrix was found when the kit was run over that store last, and is kept in `tests/matrix/reports`.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from unittest.mock import patch
 
 from tests.matrix.reports import recorded, recording_of
 from tests.matrix.stores import STORES, Store
+from tests.proofs.teeth.cell import look
 from tests.recordings.scenarios import all_scenarios
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -28,6 +31,7 @@ def catalogue() -> Mapping[str, Callable[[Path], str]]:
     return {
         **{name: partial(_played, name) for name in all_scenarios()},
         **{name: partial(_found, path) for name, path in KIT.items()},
+        "the_order_that_is_wrong": _wrong,
         **{recording_of(store, slug): partial(_kept, store, slug) for store, slug in _broken()},
     }
 
@@ -50,6 +54,18 @@ def _history(path: str) -> str:
 
 def _found(path: str, _folder: Path) -> str:
     return _history(path)
+
+
+def _wrong(_folder: Path) -> str:
+    return _order()
+
+
+@cache
+def _order() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        finding = look("no-lock", ("orders-pairs",), Path(folder)).finding
+    assert finding is not None
+    return f"{finding['mermaid']}\n"
 
 
 def _broken() -> Iterator[tuple[Store, str]]:

@@ -43,10 +43,6 @@ COLUMNS = (
 """The kinds of test, in the order in which the page has them."""
 
 
-COUNTEREXAMPLE = ("no-lock", "orders-pairs")
-"""The finding whose diagram a page shows: the fault, and the part that finds it."""
-
-
 def teeth() -> dict[str, Fault]:
     """Return the faults that the matrix is about, by name."""
     return {name: fault for name, fault in all_faults().items() if fault.found_by}
@@ -72,10 +68,3 @@ def record(fault: str, column: Column, cell: Cell) -> None:
         name: {each: known[name][each] for each in order if each in known[name]} for name in teeth() if name in known
     }
     FILE.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", "utf-8")
-
-
-def counterexample() -> str:
-    """Return the diagram that a page shows."""
-    fault, part = COUNTEREXAMPLE
-    (found,) = (cell for cell in recorded()[fault].values() if cell.get("part") == part)
-    return str(found["mermaid"])
