@@ -1,6 +1,6 @@
 """Every page, as readers see it: wide and on a phone, light and dark, loaded directly and reached by clicks.
 
-The normal run clicks through all pages in two opposite views, and loads every fourth page directly, in one view each.
+The normal run clicks through all pages in two opposite views, and loads every eighth page directly, in one view each.
 `FULL_GRID=1` looks at every page in every view both ways; .ci/run sets it.
 """
 
@@ -34,10 +34,10 @@ def report(faults: list[str], where: str) -> None:
 
 
 def views_of(number: int) -> tuple[View, ...]:
-    """Return the views in which this page is loaded directly: all, or for every fourth page one in turn."""
+    """Return the views in which this page is loaded directly: all, or for every eighth page one in turn."""
     if FULL_GRID:
         return VIEWS
-    turn, rest = divmod(number, 4)
+    turn, rest = divmod(number, 8)
     return (VIEWS[turn % len(VIEWS)],) if rest == 0 else ()
 
 
