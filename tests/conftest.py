@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.no_skips",
+    "tests.long_first",
     "tests.servers.fixtures",
     "tests.pageproof.plugin",
     "tests.docs.proof",
