@@ -235,7 +235,7 @@ def read_without_the_lock() -> None:
     from readfresh.errors import ReadFailed
     from readfresh.files import SessionFiles
 
-    put(SessionFiles, read=lambda self, session_id: self._load(session_id, ReadFailed))
+    put(SessionFiles, read=lambda self, session_id, **_: self._load(session_id, ReadFailed))
 
 
 def written_in_place() -> None:
