@@ -13,35 +13,48 @@ from tests.proofs.kills.judge import ORDER, Whole, Wrong, judge, whole
 from tests.proofs.kills.scene import SESSION, STATES, Scene, calls_of
 from tests.proofs.kills.victim import PREFIXES, RETURNED, SIGKILLED, KillingDisk, Moment, die, in_victim, moments
 from tests.proofs.rung import Finding, Ran
-from tests.store.support import LONG, Kind, Verb
+from tests.store.support import Kind, Verb
 
 # No two of these do the same at the seam.
 DIFFERENT = ("add_message", "delete_session", "fork_session", "import_session")
 
+LEFT = {
+    "before": "that left all as before",
+    "between": "that left a child which its parent does not list",
+    "after": "that left all as after",
+}
+
 Case = tuple[str, Durability, Verb]
 
 
-def cases(kind: Kind) -> Iterator[Case]:
+def cases(kind: Kind, *, combined: bool = False) -> Iterator[Case]:
     """Yield what is tried of a store: how the session stands, the durability, and the call.
 
-    In the normal run every call is made on a session that is there, and those of `DIFFERENT` in the other ways too.
+    Every call is made on a session that is there, and those of `DIFFERENT` in each other way too.
+    With `combined`, all of them are made in all ways.
     """
     durabilities: tuple[Durability, ...] = ("power", "process")
     for state, durability in itertools.product(STATES, durabilities):
         for call in calls_of(kind, state):
             plain = state == "there" and durability == "power"
-            if LONG or plain or (call.name in DIFFERENT and (state == "there" or durability == "power")):
+            different = call.name in DIFFERENT and (state == "there" or durability == "power")
+            if combined or plain or different:
                 yield state, durability, call
 
 
 def kill_everywhere(kind: Kind, folder: Path) -> Ran:
     """Kill a process at every moment of every case; stop at the first thing that is wrong."""
-    return kill_in(kind, cases(kind), folder)
+    return _kill_in(kind, cases(kind), folder, long=False)
 
 
-def kill_in(kind: Kind, tried: Iterable[Case], folder: Path) -> Ran:
-    """Kill a process at every moment of these cases; stop at the first thing that is wrong."""
+def kill_everywhere_for_long(kind: Kind, folder: Path) -> Ran:
+    """Do so with everything combined, on the real disk, whose flushes are waited for, and twice between two steps."""
+    return _kill_in(kind, cases(kind, combined=True), folder, long=True)
+
+
+def _kill_in(kind: Kind, tried: Iterable[Case], folder: Path, *, long: bool) -> Ran:
     counts: Counter[str] = Counter()
+    fewest: Counter[str] = Counter()
     scene = Scene(kind, folder / "scene")
     for number, (state, durability, call) in enumerate(tried):
         place = folder / str(number)
@@ -52,22 +65,21 @@ def kill_in(kind: Kind, tried: Iterable[Case], folder: Path) -> Ran:
             return Ran(counts, Finding(str(wrong), (case,)))
         counts["calls"] += 1
         latest = 0
-        for at, moment in enumerate(moments(done.steps)):
-            root = place / str(at)
+        for at, moment in enumerate(moments(done.steps, all_of_them=long)):
             counts["kills"] += 1
-            counts[f"kills in {call.name}"] += 1
-            counts["torn writes"] += moment.when in PREFIXES
+            counts["of these in the middle of a write"] += moment.when in PREFIXES
+            fewest[call.name] += 1
             try:
-                left, litter = _kill(scene, state, durability, call, done, moment, root)
+                left, litter = _kill(scene, state, durability, call, done, moment, place / str(at), flushes=long)
                 if ORDER.index(left) < latest:
                     raise Wrong(f"all-or-nothing: it is as {left}, and was as {ORDER[latest]} a moment earlier")
             except Wrong as wrong:
                 return Ran(counts, Finding(str(wrong), (case, *_history(done, moment))))
             latest = ORDER.index(left)
-            counts["litter left and swept"] += bool(litter)
-            counts[f"the session as {left}" if left != "between" else "a child that is not listed yet"] += 1
+            counts[LEFT[left]] += 1
+            counts["that left litter, which was swept"] += bool(litter)
         shutil.rmtree(place)
-    return Ran(counts)
+    return Ran({**counts, "kills at least in each verb": min(fewest.values())})
 
 
 def _whole(scene: Scene, state: str, durability: Durability, call: Verb, root: Path) -> Whole:
@@ -77,12 +89,20 @@ def _whole(scene: Scene, state: str, durability: Durability, call: Verb, root: P
 
 
 def _kill(
-    scene: Scene, state: str, durability: Durability, call: Verb, done: Whole, moment: Moment, root: Path
+    scene: Scene,
+    state: str,
+    durability: Durability,
+    call: Verb,
+    done: Whole,
+    moment: Moment,
+    root: Path,
+    *,
+    flushes: bool,
 ) -> tuple[str, list[str]]:
     directory = scene.put(state, root)
 
     def act() -> None:
-        disk = KillingDisk(root, moment, flushes=LONG)
+        disk = KillingDisk(root, moment, flushes=flushes)
         try:
             call.call(scene.store(directory, durability, disk), SESSION)
         finally:

@@ -16,11 +16,12 @@ from pathlib import Path
 from readfresh import DefaultSessionStore, HierarchicalSessionStore
 from tests.proofs.kills.calls import kill_at_calls
 from tests.proofs.kills.crowd import kill_crowded, kill_waiting
-from tests.proofs.kills.moments import kill_everywhere
+from tests.proofs.kills.moments import kill_everywhere, kill_everywhere_for_long
 from tests.proofs.rung import Finding, Ran
-from tests.store.support import ROOT, scaled
+from tests.store.support import ROOT
 
-SECONDS = scaled(180, 3600)  # a fault may make a part wait, not hang
+SECONDS = 180  # a fault may make a part wait, not hang
+LONG_SECONDS = 3600
 
 RUNS: dict[str, Callable[[Path], Ran]] = {
     "plain": partial(kill_everywhere, DefaultSessionStore),
@@ -28,16 +29,19 @@ RUNS: dict[str, Callable[[Path], Ran]] = {
     "waiting": kill_waiting,
     "threads": kill_crowded,
     "calls": kill_at_calls,
+    "calls-of-all-verbs": partial(kill_at_calls, of_all_verbs=True),
+    "plain-long": partial(kill_everywhere_for_long, DefaultSessionStore),
+    "hierarchical-long": partial(kill_everywhere_for_long, HierarchicalSessionStore),
 }
 
 
-def in_small_process(name: str, folder: Path) -> Ran:
+def in_small_process(name: str, folder: Path, seconds: float = SECONDS) -> Ran:
     """Run a part of `RUNS` there, and return what it did; that it ends badly, or never, is a finding too."""
     command = [sys.executable, "-m", "tests.proofs.kills.small", name, str(folder)]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        return Ran({}, Finding(f"waiting-is-bounded: the part {name!r} did not end within {SECONDS} s"))
+        return Ran({}, Finding(f"waiting-is-bounded: the part {name!r} did not end within {seconds} s"))
     if done.returncode:
         return Ran(
             {}, Finding(f"an error that no store may raise ended the part {name!r}", (*done.stderr.splitlines(),))

@@ -16,14 +16,17 @@ from tests.proofs.figures import prove
 from tests.proofs.kills import calls, crowd, moments
 from tests.proofs.kills.calls import NoPtrace, needs_strace, traced
 from tests.proofs.kills.judge import Wrong, judge, whole
-from tests.proofs.kills.parts import PARTS
+from tests.proofs.kills.parts import ALL_CALLS, LONG_ONES, PARTS
 from tests.proofs.kills.scene import CHILD, STATES, Scene, calls_of
 from tests.proofs.kills.small import RUNS, in_small_process
 from tests.proofs.kills.victim import PREFIXES, RETURNED, SIGKILLED, KillingDisk, Moment, in_victim
 from tests.proofs.kills.victim import moments as all_moments
 from tests.proofs.rung import Part
 from tests.sabotage.faults import HERE, VARIABLE
-from tests.store.support import VERBS, Kind, Verb
+from tests.store.support import LONG, VERBS, Kind, Verb
+
+WITH_STRACE = [part for part in (*PARTS, ALL_CALLS) if part.name.startswith("calls")]
+FULL = os.environ.get("FULL_GRID") == "1" or LONG
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork(2)")
 
@@ -41,14 +44,22 @@ def strace(tmp_path: Path) -> None:
         lacking("ptrace", str(refusal))
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if part.name != "calls"], ids=lambda part: part.key)
-def test_a_killed_process_leaves_a_whole_state(part: Part, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in WITH_STRACE], ids=lambda part: part.key)
+def test_a_killed_process_leaves_a_whole_state(part: Part, memory_path: Path, pytestconfig: pytest.Config) -> None:
     """Wherever it is killed, what was acknowledged is there, the next writer does not wait, and litter is swept."""
-    prove(part, tmp_path, pytestconfig)
+    prove(part, memory_path, pytestconfig)
+
+
+if LONG:
+
+    @pytest.mark.parametrize("part", LONG_ONES, ids=lambda part: part.key)
+    def test_a_process_killed_on_a_real_disk(part: Part, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+        """The same, of everything combined, where every flush is waited for."""
+        prove(part, tmp_path, pytestconfig)
 
 
 @pytest.mark.usefixtures("strace")
-@pytest.mark.parametrize("part", [part for part in PARTS if part.name == "calls"], ids=lambda part: part.key)
+@pytest.mark.parametrize("part", WITH_STRACE if FULL else WITH_STRACE[:1], ids=lambda part: part.key)
 def test_nothing_touches_the_disk_past_the_seam(part: Part, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """What strace counts is what the seam's steps stand for and no more; a kill at each call leaves nothing wrong."""
     prove(part, tmp_path, pytestconfig)
@@ -56,7 +67,7 @@ def test_nothing_touches_the_disk_past_the_seam(part: Part, tmp_path: Path, pyte
 
 def test_each_part_has_a_run() -> None:
     """No part is without its run, and no run without its part."""
-    assert [part.name for part in PARTS] == list(RUNS)
+    assert [part.name for part in (*PARTS, ALL_CALLS, *LONG_ONES)] == list(RUNS)
 
 
 # What is tried

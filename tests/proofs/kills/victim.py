@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from readfresh.disk import Disk
-from tests.store.support import LONG, WatchedDisk
+from tests.store.support import WatchedDisk
 
 PREFIXES: dict[str, Callable[[int], int]] = {
     "no byte": lambda _: 0,
@@ -39,7 +39,7 @@ class Moment(NamedTuple):
     when: str
 
 
-def moments(steps: Sequence[tuple[str, str]], *, all_of_them: bool = LONG) -> list[Moment]:
+def moments(steps: Sequence[tuple[str, str]], *, all_of_them: bool = False) -> list[Moment]:
     """Return every moment of a verb that makes these steps, in the order of time.
 
     Between two steps a process touches nothing but its own memory, so that after one and before the next is the same
