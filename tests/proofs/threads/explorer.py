@@ -36,11 +36,13 @@ class Choice:
         able: the numbers of those who could.
         taken: who did.
         free: whether the thread that had run could not, so that taking anyone was no preemption.
+        preempts: whether it could, and another one was taken.
     """
 
     able: tuple[int, ...]
     taken: int
     free: bool
+    preempts: bool
 
 
 @dataclass
@@ -183,7 +185,8 @@ class Schedule:
                 if chosen not in able:
                     self._give_up("it is not the same when it is run again")
                     return None
-            self.choices.append(Choice(tuple(client.number for client in able), chosen.number, free=not stays))
+            preempts = stays and chosen is not running
+            self.choices.append(Choice(tuple(client.number for client in able), chosen.number, not stays, preempts))
         if chosen is not running:
             chosen.turn.release()
         return chosen

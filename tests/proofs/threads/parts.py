@@ -50,7 +50,14 @@ def reading_again() -> Iterator[tuple[Program, Setting, str]]:
                 yield ((False, (read, read)), (False, (write,))), setting, "there"
 
 
-APPEND: tuple[bool, tuple[str, ...]] = (False, ("add_message",))
+APPEND, DELETE, LOOK = ((False, (verb,)) for verb in ("add_message", "delete_session", "session_exists"))
+THREE_WRITERS = ((APPEND, APPEND, APPEND), (APPEND, APPEND, DELETE))
+
+
+def there(setting: Setting, *programs: Program) -> Iterator[tuple[Program, Setting, str]]:
+    """Yield programs on a session that exists."""
+    for program in programs:
+        yield program, setting, "there"
 
 
 def _part(name: str, what: str, preemptions: int, programs: Iterable[tuple[Program, Setting, str]]) -> Part:
@@ -61,14 +68,17 @@ PARTS = (
     _part("pairs", "every pair of verbs, 1 preemption", 1, beside(VERBS, 2, "processes")),
     _part("threads", "pairs of one process's threads, 1 preemption", 1, beside(SHARED, 2, "threads", "share")),
     _part("reads", "a session read before and after a change, 1 preemption", 1, reading_again()),
-    _part("appends", "two appends, 3 preemptions", 3, [((APPEND, APPEND), "processes", "there")]),
-    _part("shared", "two appends of one store object, 3 preemptions", 3, [((APPEND, APPEND), "share", "absent")]),
-    _part("triples", "three clients, 1 preemption", 1, beside(("add_message", "delete_session"), 3, "processes")),
+    _part("appends", "two appends, 3 preemptions", 3, there("processes", (APPEND, APPEND))),
+    _part("shared", "two appends of one store object, 3 preemptions", 3, there("share", (APPEND, APPEND))),
+    _part("writers", "three writers, 1 preemption", 1, there("processes", *THREE_WRITERS)),
+    _part(
+        "lookers", "two clients that look while one deletes, 2 preemptions", 2, there("processes", (LOOK, LOOK, DELETE))
+    ),
 )
 """Those of the normal run."""
 
 LONG_ONES = (
-    _part("pairs-2", "every pair of verbs, 2 preemptions", 2, beside(VERBS, 2, "processes", "share")),
-    _part("triples-2", "three clients, 2 preemptions", 2, beside(("add_message", "delete_session"), 3, "processes")),
+    _part("pairs-long", "every pair of verbs, 2 preemptions", 2, beside(VERBS, 2, "processes", "share")),
+    _part("writers-long", "three writers, 2 preemptions", 2, there("processes", *THREE_WRITERS)),
 )
 """More of the same, for LONG_RUN=1."""
