@@ -72,6 +72,11 @@ class Client:
         """Whether it can go on."""
         return not self.ended and (self.ready is None or self.ready())
 
+    @property
+    def waits(self) -> str:
+        """What it waits for, for a reader."""
+        return f"client {self.number} {'polls in vain' if self.sleeps else f'waits to {self.what}'}"
+
 
 class Schedule:
     """One schedule.
@@ -170,7 +175,7 @@ class Schedule:
         """Choose who goes on, and let it if that is another one."""
         able = [client for client in self._clients if client.able] or self._woken()
         if not able:
-            waiting = [f"client {client.number} waits to {client.what}" for client in self._clients if not client.ended]
+            waiting = [client.waits for client in self._clients if not client.ended]
             if waiting:
                 self._give_up(f"deadlock: {', '.join(waiting)}")
             else:

@@ -15,8 +15,8 @@ VERBS = (
     *("add_message", "get_session", "set_chat_history", "update_session_metadata", "delete_session"),
     *("fork_session", "create_session", "create_snapshot", "revert_to_snapshot", "list_sessions"),
 )
+TREES = ("get_children", "get_parent", "create_session")
 SHARED = ("add_message", "get_session", "delete_session", "create_session")
-WORLDS = ("there", "absent")
 
 
 def run(programs: Iterable[tuple[Program, Setting, str]], preemptions: int, folder: Path) -> Ran:
@@ -32,14 +32,17 @@ def run(programs: Iterable[tuple[Program, Setting, str]], preemptions: int, fold
 
 
 def beside(verbs: Sequence[str], size: int, *settings: Setting) -> Iterator[tuple[Program, Setting, str]]:
-    """Yield a program for each choice of verbs: the stores, plain and hierarchical, and the worlds take turns."""
+    """Yield a program for each choice of verbs: the stores, plain and hierarchical, and the worlds take turns.
+
+    Every third has no session yet.
+    """
     for number, chosen in enumerate(itertools.combinations_with_replacement(verbs, size)):
         for turn, setting in enumerate(settings):
             kinds = [verb not in PLAIN_VERBS or bool((number + turn) >> place & 1) for place, verb in enumerate(chosen)]
             if setting == "share":
                 kinds = [any(kinds)] * size
             program = tuple((extended, (verb,)) for extended, verb in zip(kinds, chosen, strict=True))
-            yield program, setting, WORLDS[number % 3 == 1]
+            yield program, setting, "absent" if number % 3 == 2 else "there"
 
 
 def reading_again() -> Iterator[tuple[Program, Setting, str]]:
@@ -66,6 +69,7 @@ def _part(name: str, what: str, preemptions: int, programs: Iterable[tuple[Progr
 
 PARTS = (
     _part("pairs", "every pair of verbs, 1 preemption", 1, beside(VERBS, 2, "processes")),
+    _part("trees", "pairs of what goes up and down a tree, 1 preemption", 1, beside(TREES, 2, "processes", "share")),
     _part("threads", "pairs of one process's threads, 1 preemption", 1, beside(SHARED, 2, "threads", "share")),
     _part("reads", "a session read before and after a change, 1 preemption", 1, reading_again()),
     _part("appends", "two appends, 3 preemptions", 3, there("processes", (APPEND, APPEND))),

@@ -210,20 +210,25 @@ class Lock:
 
     def __init__(self) -> None:
         self._real: Any = REAL["threading.Lock"]()
+        self._refused = False
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take it; a client that would have to wait is not chosen before it is free."""
         here = _here()
         if here is None or not blocking:
-            return bool(self._real.acquire(blocking, timeout))
+            got = bool(self._real.acquire(blocking, timeout))
+            self._refused = self._refused or not got
+            return got
         _, schedule, client = here
         schedule.reach(client, "take a thread lock", lambda: not self._real.locked())
         return bool(self._real.acquire(timeout=PATIENCE_SECONDS))
 
     def release(self) -> None:
-        """Let it go."""
+        """Let it go; to who polls it matters only where it was refused, and most locks are one's own."""
         self._real.release()
-        _lets_go()
+        if self._refused:
+            self._refused = False
+            _lets_go()
 
     def locked(self) -> bool:
         """Return whether it is held."""
