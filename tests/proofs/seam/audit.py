@@ -4,11 +4,13 @@
    `os.lstat`, `os.access` and `os.readlink`, which raise none. Reading, writing and closing go with what was opened.
 2. A contact is readfresh's own when a function of it is on the stack. The innermost one has to be the seam's, and at
    that moment one of its verbs has to be under way: what calls a function of the seam that is no verb is past it too.
-3. Imports are the interpreter's; the file of a SQLite database is SQLite's, which `database` names and never opens.
+3. Imports are the interpreter's, and so is the source that it prints of where an error was raised; the file of a SQLite
+   database is SQLite's, which `database` names and never opens.
 """
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import threading
@@ -158,10 +160,10 @@ def _file(event: str, argument: object) -> str:
 
 
 def _innermost(frame: FrameType | None) -> FrameType | None:
-    """Return the innermost function of readfresh that led here; None where none did, or an import is in between."""
+    """Return the innermost function of readfresh that led here; None where none did, or the interpreter's own work."""
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith("<frozen importlib"):
+        if file.startswith("<frozen importlib") or file == linecache.__file__:
             return None
         if file.startswith(OURS):
             return frame
