@@ -1,4 +1,4 @@
-"""The worked example of a store on Redis, over a real server: what its docstrings say, and what the kit finds."""
+"""The worked example of a store on Redis, over a real server: what its docstrings say."""
 
 import asyncio
 import os
@@ -465,7 +465,7 @@ def test_a_turn_that_fails_is_kept(store: RedisStore, other: RedisStore) -> None
     assert contents(store, manager.session_id("ada")) == []
 
 
-# The kit
+# The kit: what it finds in this store and in the first two versions stands on their page, which is run word for word
 
 
 @pytest.fixture
@@ -477,18 +477,8 @@ def kit(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return "check_redis_store:factory"
 
 
-def test_the_kit_finds_nothing_broken(kit: str) -> None:
-    """Every guarantee that says something about it is kept, in one process and in two, and nothing could not run."""
-    report = check(kit)
-    assert report.with_status("broken") == [], report.to_text()
-    assert report.with_status("could not run") == [], report.to_text()
+def test_the_kit_is_told_of_the_server(kit: str) -> None:
+    """A report names the version of the server, and whether it writes to the disk."""
+    report = check(kit, ["durable"])
+    assert report.with_status("kept") == ["durable"], report.to_text()
     assert report.description.keys() == {"redis_version", "aof_enabled"}
-
-
-def test_the_kit_finds_what_is_broken(kit: str) -> None:
-    """The first version of the page loses updates, and turns with them, and no more; the second version is mended."""
-    assert kit
-    report = check("my_store_broken:factory")
-    assert report.with_status("broken") == ["no-lost-update", "a-turn-is-kept"], report.to_text()
-    report = check("my_store_fixed:factory")
-    assert report.with_status("broken") == report.with_status("could not run") == [], report.to_text()
