@@ -4,9 +4,12 @@ Each step of the explanation leaves a history that has an order if the whole one
 reason that lies in itself:
 
 1. The history ends with the first answer that cannot be explained; a call under way may have had its effect.
-2. An answer is left out.
-3. A message is left out, in every list at once, and with it the counts of messages; adding it still creates.
-4. A change is taken for one that may have happened at any later time, or never, and is not shown.
+2. A field, the children or the snapshots are left out, in every answer at once, with the changes of them alone.
+3. An answer is left out.
+4. A message is left out, in every list at once, and with it the counts of messages.
+5. A change is taken for one that may have happened at any later time, or never, and is not shown.
+
+What of a change is left out may still have created the session: it becomes a `touch`.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ MOST_STEPS = 1_000_000
 FEW_STEPS = 3_000
 SECONDS_TO_EXPLAIN = 5.0
 SHOWN_IN_A_DIAGRAM = 12
+
+SUBJECTS = {"enter": "children", "children": "children", "snapshot": "snapshots"}
+"""What the verbs are of that matter to nothing else; a snapshot does to a revert."""
 
 
 def judge(history: History) -> Finding | None:
@@ -72,11 +78,11 @@ def explain(history: History) -> Finding:
 
     operations = _until_the_first(history.operations, wrong)
     last = max((each for each in operations if each.certain), key=lambda each: each.returned)
-    for weakened in (_fewer_answers, _fewer_messages, _fewer_changes, _fewer_answers):
+    for weakened in (_fewer_subjects, _fewer_answers, _fewer_messages, _fewer_changes, _fewer_answers):
         operations = weakened(operations, lists, wrong, until)
     told = _with_sources([each for each in operations if each.returned < FOREVER], history)
     return Finding(
-        f"{_claim(last, told, history)}: no order of these calls on {history.session} explains what "
+        f"{_claim(last, told, history)}no order of these calls on {history.session} explains what "
         f"{last.client}'s {last.verb} has answered",
         _lines(told, lists),
         _diagram(told, lists),
@@ -125,6 +131,27 @@ def _least(items: Sequence[T], wrong: Callable[[list[T]], bool], until: float) -
                 place += size
         size //= 2
     return left
+
+
+def _fewer_subjects(operations: list[Operation], _lists: Lists, wrong: Wrong, until: float) -> list[Operation]:
+    """Leave out fields, children and snapshots."""
+    fields = {each.argument[0] for each in operations if each.verb == "describe"}
+    always = {"snapshots"} if any(each.verb == "revert" for each in operations) else set()
+
+    def only(kept: Collection[str]) -> list[Operation]:
+        left = []
+        for each in operations:
+            if each.verb == "describe" and each.argument[0] not in kept:
+                left.append(dataclasses.replace(each, verb="touch", argument=None))
+            elif each.verb == "look":
+                seen = tuple(field for field in each.result[1] if field[0] in kept)
+                left.append(dataclasses.replace(each, result=(each.result[0], seen)))
+            elif SUBJECTS.get(each.verb, "") in ("", *kept, *always):
+                left.append(each)
+        return left
+
+    subjects = [*sorted(fields), *sorted({*SUBJECTS.values()} - always)]
+    return only(_least(subjects, lambda kept: wrong(only(kept)), until))
 
 
 def _fewer_answers(operations: list[Operation], _lists: Lists, wrong: Wrong, until: float) -> list[Operation]:
@@ -198,21 +225,27 @@ def _claim(last: Operation, told: Sequence[Operation], history: History) -> str:
     lists = history.lists
     read = _read(last, lists)
     if read is None:
-        return "no order"
+        return ""
     if len(read) > len({*read}):
-        return "a message stands twice"
+        return "a message stands twice: "
     replaced = {
         message for each in history.operations if each.verb == "set" for message in lists.messages(each.argument)
     }
     if not {*read} <= replaced | {each.argument for each in history.operations if each.verb == "add"}:
-        return "a message that nobody added"
-    if {*read} & replaced and "set" in {each.verb for each in told}:
-        return "replace-is-one-step"
-    answered = {each.argument for each in told if each.verb == "add" and each.returned < last.called}
+        return "a message that nobody added: "
+    for each in history.operations:
+        whole = {*lists.messages(each.argument)} if each.verb == "set" else set()
+        if whole & {*read} and not whole <= {*read}:
+            return "replace-is-one-step: "
+    before = [each for each in told if each.returned < last.called and each.certain]
+    answered = {message for each in before for message in (_read(each, lists) or ())}
+    answered |= {each.argument for each in before if each.verb == "add"}
     if (missing := answered - {*read}) and {each.verb for each in told} <= {"add", *READING}:
         later = (_read(each, lists) or () for each in history.operations if each.called > last.returned)
-        return "read-fresh" if missing & {message for messages in later for message in messages} else "no-lost-update"
-    return "no order"
+        return (
+            "read-fresh: " if missing & {message for messages in later for message in messages} else "no-lost-update: "
+        )
+    return ""
 
 
 def _read(operation: Operation, lists: Lists) -> list[str] | None:

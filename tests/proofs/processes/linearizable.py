@@ -65,6 +65,8 @@ def search(
 ) -> list[Operation] | None:
     """Return an order that explains the history, or None when there is none.
 
+    What was cut off and is not needed to explain the others may be left out of it.
+
     Args:
         history: the operations, in any order.
         begin: the state before them.
@@ -98,16 +100,21 @@ def search(
                 # It fits here: where an order has it later, that order with it here is one too.
                 yield index, state
                 return
-            ways += [(index, following) for following in found]
-        ways += [(index, state) for index in ready if not operations[index].certain]
+            if operation.certain:
+                ways += [(index, following) for following in found]
+            else:
+                ways += [(index, following) for following in found if following != state]
+                if operation.returned == until:  # to have no effect can wait until others have to wait for it
+                    ways.append((index, state))
         ways.sort(key=lambda way: unlikely(way[1]))
         yield from ways
 
+    certain = sum(1 << index for index, operation in enumerate(operations) if operation.certain)
     order: list[int] = []
     seen: set[tuple[int, S]] = set()
-    done = steps = 0
-    path: list[tuple[int, int, Iterator[tuple[int, S]]]] = [(0, 0, choices(0, 0, begin))]
-    while len(order) < count:
+    steps = 0
+    path = [(0, 0, choices(0, 0, begin))]
+    while certain & ~path[-1][0]:
         done, first, ways = path[-1]
         for index, state in ways:
             further = done | 1 << index

@@ -112,11 +112,14 @@ class Log:
                     self._cut_off(history, thread, call, FOREVER)
                 yield Refused(self._client(thread), call.verb, call.session, written, text)
 
-    def end(self, dead_since: int) -> Iterator[Operation]:
-        """Yield the calls that were cut off by the death of the worker; the last may have no effect after it."""
+    def end(self, until: int) -> int:
+        """Take in that the worker is dead, and that nothing of it takes effect after `until`; count what is in doubt.
+
+        A line that was cut off was never written: the call before it is in doubt.
+        """
         for thread, call in self._open.items():
-            yield self._cut_off(self._history(call.session), thread, call, dead_since)
-        self._open.clear()
+            self._cut_off(self._history(call.session), thread, call, until)
+        return len(self._open)
 
     def _client(self, thread: int) -> str:
         return f"{self.name}/{thread}"
@@ -142,7 +145,7 @@ class Log:
             return [made, Operation(made.client, call.called, returned, "enter", call.argument, True)]
         return [made]
 
-    def _cut_off(self, history: History, thread: int, call: _Call, until: int) -> Operation:
+    def _cut_off(self, history: History, thread: int, call: _Call, until: int) -> None:
         made = Operation(self._client(thread), call.called, until, call.verb, call.argument, certain=False)
         if call.verb == "fork":
             history.doubtful.add(call.argument)
@@ -153,7 +156,6 @@ class Log:
             made.argument = tuple(call.argument)
         if call.verb not in READING:
             history.operations.append(made)
-        return made
 
     def _node(self, lists: Lists, thread: int, session: str, kept: int, new: list[str]) -> int:
         """Return the list that a read answered, of which only the difference to the last one was written down."""

@@ -9,7 +9,7 @@ from typing import cast
 
 from readfresh import DbSessionAdapter
 from readfresh.storage import Durability
-from tests.proofs.processes.run import Run
+from tests.proofs.processes.run import Aims, Run
 from tests.proofs.processes.worker import Plan
 from tests.proofs.rung import Part, Ran
 from tests.servers.given import started
@@ -17,7 +17,9 @@ from tests.servers.own import PostgresServer
 from tests.store.support import scaled
 
 SEED = 20_250_601
-VARYING = frozenset({"operations", "kills", "in doubt", "longest wait in ms", "sessions", "refused"})
+VARYING = frozenset(
+    {"operations", "kills", "kills of the server", "in doubt", "refused", "sessions", "longest wait in ms"}
+)
 
 
 def _ran(run: Run) -> Ran:
@@ -38,7 +40,7 @@ def _ran(run: Run) -> Ran:
 def _files(durability: Durability, workers: int, operations: int, kills: int) -> Callable[[Path], Ran]:
     def run(folder: Path) -> Ran:
         plan = Plan(SEED, str(folder / "sessions"), str(folder / "clock"), durability)
-        return _ran(Run(folder, plan, workers=workers, operations=operations, kills=kills))
+        return _ran(Run(folder, plan, Aims(operations, kills), workers=workers))
 
     return run
 
@@ -48,7 +50,7 @@ def _sqlite(folder: Path) -> Ran:
     with contextlib.closing(DbSessionAdapter(place)) as adapter:
         adapter.create_schema()
     plan = Plan(SEED, place, str(folder / "clock"))
-    return _ran(Run(folder, plan, workers=4, operations=scaled(1200, 30_000), kills=scaled(10, 300)))
+    return _ran(Run(folder, plan, Aims(scaled(1000, 30_000), scaled(10, 300)), workers=4))
 
 
 def _postgresql(folder: Path) -> Ran:
@@ -62,17 +64,8 @@ def _postgresql(folder: Path) -> Ran:
             server.start()
 
         plan = Plan(SEED, place, str(folder / "clock"), "power")
-        return _ran(
-            Run(
-                folder,
-                plan,
-                workers=4,
-                operations=scaled(1000, 20_000),
-                kills=scaled(4, 80),
-                crash=crash,
-                crashes=scaled(4, 40),
-            )
-        )
+        aims = Aims(scaled(800, 20_000), scaled(4, 80), crashes=scaled(3, 40))
+        return _ran(Run(folder, plan, aims, workers=4, crash=crash))
 
 
 @contextlib.contextmanager

@@ -1,50 +1,66 @@
 """A run: workers over one place, a nemesis that kills them, and a judge who follows what they write down.
 
-Sessions come in generations, so that none grows without end and a history can be judged while the run goes on:
-when nobody works on a generation any more, its sessions are written once more, read, judged, and deleted.
+Sessions come in generations, so that none grows without end and histories are judged while the run goes on.
+When nobody works on a generation any more, its sessions are written and read once more, judged, looked over for
+litter, and deleted.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
 import random
-import select
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from readfresh import SessionStoreError, verify
+from tests.proofs.processes.crew import Crew, Worker
 from tests.proofs.processes.judge import judge
-from tests.proofs.processes.linearizable import FOREVER, Operation
+from tests.proofs.processes.linearizable import FOREVER
 from tests.proofs.processes.log import History, Log, Refused, generation_of
-from tests.proofs.processes.worker import (
-    MIXED_SESSIONS,
-    SORTED_SESSIONS,
-    Client,
-    Clock,
-    Plan,
-    as_json,
-    close,
-)
+from tests.proofs.processes.worker import MIXED_SESSIONS, SORTED_SESSIONS, Client, Clock, Plan, close
 from tests.proofs.rung import Finding
-from tests.store.support import ROOT
 
-PIPE_BYTES = 1 << 20
 QUIET_SECONDS = 30.0
-"""When nobody has written anything for so long, the run hangs."""
+"""When nobody has written anything for so long, the run hangs; it is more than a store's `lock_timeout`."""
+SAMPLE = 50
+"""Of so many waits one is kept, for the median."""
+
+
+@dataclass(frozen=True)
+class Aims:
+    """What a run has to reach, all of it.
+
+    Args:
+        operations: so many calls.
+        kills: so many workers killed, spread over the operations at random distances.
+        crashes: so many kills of the server that the sessions are in, likewise.
+        seconds: so long.
+    """
+
+    operations: int
+    kills: int
+    crashes: int = 0
+    seconds: float = 0.0
 
 
 @dataclass
 class Figures:
-    """What a run has counted."""
+    """What a run has counted.
+
+    Args:
+        operations: calls that were answered.
+        kills: workers that were killed.
+        crashes: kills of the server.
+        in_doubt: calls that were cut off by a kill.
+        refused: calls that ended with an error while the server was away.
+        sessions: sessions whose histories were judged.
+        longest_wait_ns: the longest time between a call and its answer.
+        waits: some of those times, in nanoseconds.
+    """
 
     operations: int = 0
     kills: int = 0
@@ -52,28 +68,16 @@ class Figures:
     in_doubt: int = 0
     refused: int = 0
     sessions: int = 0
-    generations: int = 0
     longest_wait_ns: int = 0
-    waits: list[int] = field(default_factory=list)  # a sample
+    waits: list[int] = field(default_factory=list)
 
 
-class Wrong(Exception):
+class _Found(Exception):
     """The run has found something."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.what)
         self.finding = finding
-
-
-class Worker:
-    """A worker as the run sees it: its process and its log."""
-
-    def __init__(self, name: str, number: int, process: int, pipe: int, log: Log) -> None:
-        self.name = name
-        self.number = number
-        self.process = process
-        self.pipe = pipe
-        self.log = log
 
 
 class Run:
@@ -82,13 +86,10 @@ class Run:
     Args:
         folder: an empty folder for what it needs.
         plan: what the workers do.
+        aims: when it ends.
         workers: how many processes.
-        operations: at least so many; a run ends when all its aims are reached.
-        kills: at least so many processes are killed.
-        seconds: at least so long.
-        generation: how many operations until the sessions are changed.
+        generation: how many operations a generation of sessions has.
         crash: kills the server that the sessions are in, and starts it again; None for a place without one.
-        crashes: at least so many times.
         told: is called with the figures after each generation that has been judged.
     """
 
@@ -96,250 +97,178 @@ class Run:
         self,
         folder: Path,
         plan: Plan,
+        aims: Aims,
         *,
-        workers: int = 6,
-        operations: int,
-        kills: int,
-        seconds: float = 0,
+        workers: int,
         generation: int = 800,
         crash: Callable[[], None] | None = None,
-        crashes: int = 0,
         told: Callable[[Figures], object] = lambda _: None,
     ) -> None:
         self.figures = Figures()
+        self.histories: dict[str, History] = {}
         self._folder = folder
         self._plan = plan
-        self._workers_wanted = workers
-        self._operations = operations
-        self._kills = kills
-        self._seconds = seconds
-        self._generation_size = generation
+        self._aims = aims
+        self._count = workers
+        self._size = generation
         self._crash = crash
-        self._crashes = crashes
         self._told = told
         self._random = random.Random(plan.seed)
-        self.histories: dict[str, History] = {}
-        self._workers: dict[int, Worker] = {}
-        self._names = 0
         self._generation = 1
-        self._operations_before = 0
         self._judged = 0
-        # Kills are spread over the operations, at random distances.
-        self._gap = max(1, operations // (kills + 1)) if kills else 0
-        self._crash_gap = max(1, operations // (crashes + 1)) if crashes else 0
 
     def go(self) -> Finding | None:
         """Run until the aims are reached, and return what was found first."""
         self._clock = Clock(self._plan.clock, create=True)
-        self._clock.set(1)
         try:
-            with self._forking() as self._forks:
-                self._loop()
-        except Wrong as wrong:
-            return wrong.finding
-        except SessionStoreError as error:  # what the judge met, who had the sessions to himself
-            return Finding(f"a session that nobody else uses cannot be judged: {error}")
+            with Crew(self._folder, self._plan, self._history) as self._crew:
+                self._work()
+        except _Found as found:
+            return found.finding
+        except SessionStoreError as error:  # met by the judge, whom nobody disturbs
+            return Finding(f"a session that nobody uses any more cannot be looked over: {error}")
         finally:
             close(self._plan)
         return None
 
-    @contextlib.contextmanager
-    def _forking(self) -> Iterator[subprocess.Popen[bytes]]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.proofs.processes.worker", as_json(self._plan)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        try:
-            yield process
-        finally:
-            assert process.stdin
-            assert process.stdout
-            process.stdin.close()
-            process.wait()
-            process.stdout.close()
-            for worker in self._workers.values():
-                os.close(worker.pipe)
-
-    def _order(self, **order: Any) -> Any:
-        assert self._forks.stdin
-        assert self._forks.stdout
-        self._forks.stdin.write(json.dumps(order).encode() + b"\n")
-        self._forks.stdin.flush()
-        line = self._forks.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the process that forks the workers ended with {self._forks.wait()}")
-        return json.loads(line)
-
-    def _start(self, number: int) -> None:
-        self._names += 1
-        name = f"w{number}.{self._names}"
-        path = self._folder / f"{name}.pipe"
-        os.mkfifo(path)
-        pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        process = self._order(verb="start", pipe=str(path), name=name, number=number)
-        path.unlink()
-        self._workers[pipe] = Worker(name, number, process, pipe, Log(name, self._history))
-
     def _history(self, session: str) -> History:
-        if session not in self.histories:
-            self.histories[session] = History(session)
-        return self.histories[session]
+        return self.histories.setdefault(session, History(session))
 
-    # The run
+    # The workers and the nemesis
 
-    def _loop(self) -> None:
-        began = time.monotonic()
-        for number in range(self._workers_wanted):
-            self._start(number)
-        next_kill = self._next(self._gap)
-        next_crash = self._next(self._crash_gap)
-        figures = self.figures
-        while True:
+    def _work(self) -> None:
+        figures, aims = self.figures, self._aims
+        ends = time.monotonic() + aims.seconds
+        kill_at = self._next(aims.kills)
+        crash_at = self._next(aims.crashes)
+        generation_at = self._size
+        self._clock.set(self._generation)
+        for number in range(self._count):
+            self._crew.start(number)
+        while (
+            figures.operations < aims.operations
+            or figures.kills < aims.kills
+            or figures.crashes < aims.crashes
+            or time.monotonic() < ends
+        ):
             self._hear()
-            if self._gap and figures.operations >= next_kill:
-                self._kill(self._random.choice(list(self._workers.values())))
-                next_kill = figures.operations + self._next(self._gap)
-            if self._crash_gap and figures.operations >= next_crash:
-                assert self._crash
+            if figures.operations >= kill_at:
+                self._kill(self._random.choice(self._crew.alive))
+                kill_at = figures.operations + self._next(aims.kills)
+            if self._crash and figures.operations >= crash_at:
                 self._crash()
                 figures.crashes += 1
-                next_crash = figures.operations + self._next(self._crash_gap)
-            if figures.operations - self._operations_before >= self._generation_size:
-                self._operations_before = figures.operations
+                crash_at = figures.operations + self._next(aims.crashes)
+            if figures.operations >= generation_at:
                 self._generation += 1
                 self._clock.set(self._generation)
-            self._judge_what_is_over()
-            if (
-                figures.operations >= self._operations
-                and figures.kills >= self._kills
-                and figures.crashes >= self._crashes
-                and time.monotonic() - began >= self._seconds
-            ):
-                break
+                generation_at = figures.operations + self._size
+            while self._judged + 1 < min(map(self._reached, self._crew.alive), default=0):
+                self._settle(self._judged + 1)
         self._clock.set(0)
-        while self._workers:
+        while self._crew.alive:
             self._hear()
         while self._judged < self._generation:
-            self._judge(self._judged + 1)
+            self._settle(self._judged + 1)
 
-    def _next(self, gap: int) -> int:
-        return 1 + int(self._random.random() * 1.8 * gap)
+    def _next(self, times: int) -> int:
+        """Return after how many operations something is to happen that happens so many times in a run."""
+        return 1 + int(self._random.random() * 1.8 * self._aims.operations / (times + 1))
+
+    def _reached(self, worker: Worker) -> int:
+        """Return the generation before which the worker is through with all."""
+        threads = self._plan.threads if worker.number == 0 else 1
+        return min(worker.log.reached.get(thread, 0) for thread in range(threads))
 
     def _hear(self) -> None:
-        """Take in what the workers have written since."""
-        ready, _, _ = select.select(list(self._workers), [], [], QUIET_SECONDS)
-        if not ready:
-            raise Wrong(Finding(f"waiting-is-bounded: nobody has done anything for {QUIET_SECONDS:.0f} s"))
-        for pipe in ready:
-            worker = self._workers[pipe]
-            data = os.read(pipe, PIPE_BYTES)
-            self._take(worker.log.feed(data))
+        heard = False
+        for worker, data in self._crew.hear(QUIET_SECONDS):
+            heard = True
+            self._take(worker.log, data)
             if not data:
-                self._bury(worker, self._order(verb="reap", process=worker.process))
+                self._end(worker.log, self._crew.reap(worker))
                 if self._clock.read():
-                    raise Wrong(Finding(f"the worker {worker.name} has ended by itself"))
+                    raise _Found(Finding(f"the worker {worker.name} has ended, and nobody had told it to"))
+        if not heard:
+            raise _Found(Finding(f"waiting-is-bounded: no call has been answered for {QUIET_SECONDS:.0f} s"))
 
-    def _take(self, found: Iterator[Operation | Refused]) -> None:
-        for each in found:
-            self.figures.operations += 1
+    def _take(self, log: Log, data: bytes) -> None:
+        for each in log.feed(data):
             if isinstance(each, Refused):
-                self._refused(each)
+                if self._crash is None or not each.written:
+                    raise _Found(Finding(f"{each.verb} of {each.session} by {each.client} raised {each.text}"))
+                self.figures.refused += 1
                 continue
+            self.figures.operations += 1
             wait = each.returned - each.called
             self.figures.longest_wait_ns = max(self.figures.longest_wait_ns, wait)
-            if self.figures.operations % 50 == 0:
+            if self.figures.operations % SAMPLE == 0:
                 self.figures.waits.append(wait)
 
-    def _refused(self, refused: Refused) -> None:
-        if self._crash is None or not refused.written:
-            raise Wrong(Finding(f"{refused.verb} of {refused.session} by {refused.client} raised {refused.text}"))
-        self.figures.refused += 1
-
     def _kill(self, worker: Worker) -> None:
-        # At any moment of a call, and not right after what was heard of last.
-        select.select([], [], [], self._random.random() * 0.003)
-        died = self._order(verb="kill", process=worker.process)
-        os.set_blocking(worker.pipe, True)
-        while data := os.read(worker.pipe, PIPE_BYTES):
-            self._take(worker.log.feed(data))
-        self._bury(worker, died)
+        data, died = self._crew.kill(worker, self._random)
+        self._take(worker.log, data)
+        self._end(worker.log, died)
         self.figures.kills += 1
-        self._start(worker.number)
+        self._crew.start(worker.number)
 
-    def _bury(self, worker: Worker, died: int) -> None:
+    def _end(self, log: Log, died: int) -> None:
         # A server may still be about to commit what a client had asked for that is dead.
-        until = FOREVER if self._crash else died
-        self.figures.in_doubt += sum(1 for _ in worker.log.end(until))
-        del self._workers[worker.pipe]
-        os.close(worker.pipe)
+        self.figures.in_doubt += log.end(FOREVER if self._crash else died)
 
-    # The judgement
+    # The judge
 
-    def _judge_what_is_over(self) -> None:
-        while self._judged + 1 < self._generation:
-            generation = self._judged + 1
-            for worker in self._workers.values():
-                threads = self._plan.threads if worker.number == 0 else 1
-                reached = [worker.log.reached.get(thread, 0) for thread in range(threads)]
-                if min(reached) <= generation:
-                    return
-            self._judge(generation)
-
-    def _judge(self, generation: int) -> None:
-        """Write and read the sessions of a generation once more, judge their histories, and delete them."""
+    def _settle(self, generation: int) -> None:
         names = [f"g{generation}-{name}" for name in (*SORTED_SESSIONS, *MIXED_SESSIONS)]
+        store = self._plan.store(True, generation)
         self._close(generation, names)
         for name in names:
-            verdict = judge(self.histories[name])
-            if verdict is not None:
-                raise Wrong(verdict)
-            del self.histories[name]
-            self.figures.sessions += 1
+            finding = judge(self.histories[name])
+            if finding is not None:
+                raise _Found(finding)
+        self._look_over(store, generation, [self.histories[name] for name in names])
+        self._delete(store, generation, [self.histories.pop(name) for name in names])
         self._judged = generation
-        self.figures.generations += 1
+        self.figures.sessions += len(names)
         self._told(self.figures)
 
     def _close(self, generation: int, names: list[str]) -> None:
+        """Write and read each session with both stores, as one more client."""
         hears, out = os.pipe()
-        fcntl.fcntl(hears, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         with open(hears, "rb", buffering=0) as pipe, open(out, "wb", buffering=0):
             log = Log("judge", self._history)
             for hierarchical in (False, True):
-                store = self._plan.store(hierarchical, generation)
-                client = Client(self._plan, f"judge-{generation}-{hierarchical}", int(hierarchical), out, hierarchical)
-                client.use(store, generation)
-                for name in names:
-                    for verb in ("add", "read") if name[-1] in SORTED_SESSIONS else ("add", "look", "count"):
-                        client.call(verb, name)
-                        for each in log.feed(pipe.read(PIPE_BYTES)):
+                name = f"judge{generation}-{hierarchical}"
+                client = Client(self._plan, name, int(hierarchical), out, hierarchical)
+                client.use(self._plan.store(hierarchical, generation), generation)
+                for session in names:
+                    for verb in ("add", "read") if session[-1] in SORTED_SESSIONS else ("add", "look", "count"):
+                        client.call(verb, session)
+                        for each in log.feed(pipe.read(1 << 16)):
                             if isinstance(each, Refused):
-                                raise Wrong(Finding(f"{each.verb} of {each.session}, which nobody else uses, "
-                                                    f"raised {each.text}"))  # fmt: skip
-        self._look_for_litter(store, names)
-        self._delete(store, generation, names)
+                                raise _Found(
+                                    Finding(f"{verb} of {session}, which nobody else uses, raised {each.text}")
+                                )
 
-    def _look_for_litter(self, store: Any, names: list[str]) -> None:
-        allowed: set[str] = set()
-        for name in names:
-            history = self.histories[name]
-            allowed |= history.doubtful | (history.children if history.deleted else set())
+    def _look_over(self, store: Any, generation: int, histories: list[History]) -> None:
+        """Look for what a dead worker has left, other than the child that it was making."""
+        allowed = {child for history in histories for child in history.doubtful}
+        # The child of a session that was deleted is not listed by one that has its id since.
+        allowed |= {child for history in histories if history.deleted for child in history.children}
         for found in verify(store):
-            if generation_of(found.session_id) != generation_of(names[0]):
+            if generation_of(found.session_id) != generation:
                 continue  # of a database, whose other sessions are in use
             if not (found.kind in ("litter", "unlisted-child") and found.session_id in allowed):
-                raise Wrong(Finding(f"verify finds {found.kind} in {found.session_id}: {found.what}"))
-        if "://" not in self._plan.place:
-            for path in Path(store.session_dir).iterdir():
-                if path.name.endswith(".tmp") and path.name.removesuffix(".json.tmp") not in allowed:
-                    raise Wrong(Finding(f"all-or-nothing: {path.name} is left after the next writer"))
+                raise _Found(Finding(f"verify finds {found.kind}: {found.what}"))
+        if not self._plan.in_database:
+            for path in Path(store.session_dir).glob("*.tmp"):
+                if path.name.removesuffix(".json.tmp") not in allowed:
+                    raise _Found(Finding(f"{path.name} is left, and the next writer has not removed it"))
 
-    def _delete(self, store: Any, generation: int, names: list[str]) -> None:
-        if "://" not in self._plan.place:
-            shutil.rmtree(Path(self._plan.place) / f"g{generation}")
+    def _delete(self, store: Any, generation: int, histories: list[History]) -> None:
+        if not self._plan.in_database:
+            shutil.rmtree(self._plan.directory(generation))
             return
-        for name in names:
-            for each in (name, *self.histories[name].children, *self.histories[name].doubtful):
-                store.delete_session(each)
+        for history in histories:
+            for session in (history.session, *history.children, *history.doubtful):
+                store.delete_session(session)

@@ -13,10 +13,10 @@ import mmap
 import os
 import random
 import signal
-import struct
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,19 +67,28 @@ class Plan:
     lock_timeout: float = 10.0
     threads: int = 3
 
+    @property
+    def in_database(self) -> bool:
+        """Whether the place is a database."""
+        return "://" in self.place
+
+    def directory(self, generation: int) -> Path:
+        """Return where the sessions of a generation are."""
+        return Path(self.place) / f"g{generation}"
+
     def store(self, hierarchical: bool, generation: int, new_id: Callable[[], str] | None = None) -> Any:
         """Return a new store on the sessions of a generation."""
         arguments: dict[str, Any] = {"lock_timeout": self.lock_timeout, "durability": self.durability}
         own_ids: dict[str, Any] = {"new_id": new_id} if new_id else {}
-        if "://" in self.place:
+        if self.in_database:
             from readfresh import DbSessionAdapter
 
             if self.place not in _adapters:
                 _adapters[self.place] = DbSessionAdapter(self.place, **arguments)
             adapter = _adapters[self.place]
             return HierarchicalSessionStore(storage=adapter, **own_ids) if hierarchical else adapter
-        directory = Path(self.place) / f"g{generation}"
-        return (HierarchicalSessionStore if hierarchical else DefaultSessionStore)(directory, **arguments, **own_ids)
+        kind = HierarchicalSessionStore if hierarchical else DefaultSessionStore
+        return kind(self.directory(generation), **arguments, **own_ids)
 
 
 _adapters: dict[str, Any] = {}  # one of each process, with one pool of connections
@@ -92,15 +101,16 @@ class Clock:
         if create:
             Path(path).write_bytes(bytes(8))
         with open(path, "r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), 8)
+            # One word of memory is read and written at once. `struct.pack_into` would show a 0 for a moment.
+            self._word = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
 
     def read(self) -> int:
         """Return the number."""
-        return int(struct.unpack_from("Q", self._memory)[0])
+        return self._word[0]
 
     def set(self, number: int) -> None:
         """Change the number."""
-        struct.pack_into("Q", self._memory, 0, number)
+        self._word[0] = number
 
 
 class Client:
@@ -278,6 +288,8 @@ def _be_a_worker(plan: Plan, name: str, number: int, out: int) -> None:
         os.dup2(nothing, 0)
         work(plan, name, number, out)
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 
@@ -295,6 +307,6 @@ def as_json(plan: Plan) -> str:
 
 if __name__ == "__main__":
     given = Plan(**json.loads(sys.argv[1]))
-    if "://" in given.place:
+    if given.in_database:
         import sqlalchemy  # noqa: F401
     serve(given)
