@@ -50,25 +50,6 @@ def hold(directory: str, session_id: str) -> None:
     print(tried(lambda: DefaultSessionStore(directory).update(session_id, change)), flush=True)
 
 
-def append(kind: str, directory: str, session_id: str, writer: str, count: str, aloud: str = "") -> None:
-    """Wait for the start, then append numbered messages, reading what is there; say each number if it is to."""
-    store = KINDS[kind](directory, lock_timeout=60)
-    print("ready", flush=True)
-    wait()
-    seen = 0
-    for number in range(int(count)):
-        store.add_message(session_id, writer, str(number))
-        if aloud:
-            say(number)
-        history = store.get_chat_history(session_id)
-        mine = [int(message["content"]) for message in history if message["role"] == writer]
-        if mine != list(range(number + 1)):
-            say({"what": "an append that has returned is not read", "mine": mine, "number": number})
-        if len(history) < seen:
-            say({"what": "a read went backwards", "now": len(history), "seen": seen})
-        seen = len(history)
-
-
 class Stopping(Disk):
     """A disk that says when it has come to a verb, and waits there to be killed."""
 
