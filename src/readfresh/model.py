@@ -176,9 +176,12 @@ class SessionSnapshot:
             "metadata": self.metadata,
         }
         if self.messages is not None and "transcript_refs" not in self.extra:
+            messages = [message.to_dict() for message in self.messages]
             transcript = self.extra.get("transcript")
-            beside = transcript if isinstance(transcript, Mapping) else EMPTY
-            data["transcript"] = {**beside, "messages": [message.to_dict() for message in self.messages]}
+            if transcript is None or isinstance(transcript, Mapping):
+                data["transcript"] = {**(transcript or EMPTY), "messages": messages}
+            else:  # whatever it is, it is not where they were
+                data["messages"] = messages
         return {**self.extra, **data}
 
     @classmethod
@@ -455,7 +458,7 @@ def _snapshot_messages(data: Mapping[str, Any], records: Mapping[str, Any]) -> t
 def _beyond_messages(extra: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return `extra` without the messages of its transcript, which have a field of their own."""
     transcript = extra.get("transcript")
-    if not isinstance(transcript, Mapping):
+    if "transcript_refs" in extra or not isinstance(transcript, Mapping):
         return extra
     rest = {key: value for key, value in transcript.items() if key != "messages"}
     return {
