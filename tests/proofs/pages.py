@@ -6,6 +6,7 @@ A table stands between ``<!-- orders -->`` and ``<!-- end -->``; the name is one
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from tests.proofs.figures import recorded
 from tests.proofs.power import table
 from tests.proofs.rungs import PARTS
 from tests.proofs.teeth import matrix
+from tests.sabotage.faults import VARIABLE, all_faults
+from tests.sabotage.faults_found import TRACK_RECORD, Found
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/testing/index.md", "docs/testing/teeth.md")
-RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "fuzz", "seam")
+RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "seam")
 
-_TABLE = re.compile(r"(?<=<!-- )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(?<=<!-- )(?!end )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def written(text: str) -> str:
@@ -53,7 +56,7 @@ def _rung(rung: str) -> Iterator[str]:
 
 
 def _matrix() -> Iterator[str]:
-    columns = [column.name for column in matrix.COLUMNS]
+    columns = [column.name for column in matrix.shown()]
     yield "| fault | " + " | ".join(columns) + " |"
     yield "|---" * (len(columns) + 1) + "|"
     cells = matrix.recorded()
@@ -98,6 +101,19 @@ def _soak() -> Iterator[str]:
     yield f"| a call waited | {report['median_wait_ms']} ms at the median, {report['longest_wait_ms']} ms at most |"
 
 
+def _track_record() -> Iterator[str]:
+    yield from ("| what happened | found by | the command that shows it |", "|---|---|---|")
+    for found in TRACK_RECORD:
+        yield f"| {found.what} | {found.rung} | `{shown_by(found)}` |"
+
+
+def shown_by(found: Found) -> str:
+    """Return the command that shows a bug, which is red where it puts the bug back."""
+    node = found.test or all_faults()[found.fault].tests[0]
+    command = f"python3 dev.py test -n 0 {shlex.quote(node)}"
+    return f"{VARIABLE}={found.fault} {command}" if found.fault else command
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "run": _run,
     **{rung: (lambda rung=rung: _rung(rung)) for rung in RUNGS},  # type: ignore[misc]
@@ -106,5 +122,6 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "soak": _soak,
     "matrix": _matrix,
     "faults-that-are-put-in": _faults,
+    "track-record": _track_record,
 }
 """What can stand between two comments, by name."""

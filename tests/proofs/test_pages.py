@@ -14,7 +14,7 @@ def test_pages_show_what_was_counted(pytestconfig: pytest.Config) -> None:
         text = path.read_text("utf-8")
         if pytestconfig.getoption("--update-examples"):
             path.write_text(written(text), "utf-8")
-        assert path.read_text("utf-8") == written(text), f"{page}: `python3 dev.py update tests/proofs` writes the new figures"
+        assert path.read_text("utf-8") == written(text), f"{page}: run `python3 dev.py update tests/proofs`"
 
 
 def test_every_table_is_on_a_page() -> None:

@@ -133,7 +133,7 @@ MIXTURES = (
         lambda: beside(FEW, 2, ordered=True), 5,
     ),
 )  # fmt: skip
-"""Every mixture of stores, for FULL_GRID=1."""
+"""Every mixture of stores, for LONG_RUN=1."""
 
 LONG_ONES = (
     *_parts("verbs-pairs", "every pair of verbs, one call each", run_all, lambda: beside(ALL, 2)),
@@ -145,4 +145,4 @@ LONG_ONES = (
         lambda: taking_turns(ALL, 2, ordered=True), 9,
     ),
 )  # fmt: skip
-"""Every verb instead of one of each class, and longer programs, for LONG_RUN=1."""
+"""Every verb instead of one of each class, and longer programs, for LONG_RUN=1 too."""

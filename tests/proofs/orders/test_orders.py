@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from tests.sabotage.faults import all_faults
 from tests.store.support import LONG
 from tests.store.support import VERBS as EVERY_VERB
 
-EVERY = (*PARTS, *(MIXTURES if os.environ.get("FULL_GRID") == "1" else ()), *(LONG_ONES if LONG else ()))
+EVERY = (*PARTS, *((*MIXTURES, *LONG_ONES) if LONG else ()))
 
 
 @pytest.mark.parametrize("part", EVERY, ids=lambda part: part.key)

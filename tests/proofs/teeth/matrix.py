@@ -54,14 +54,16 @@ def recorded() -> dict[str, dict[str, Any]]:
     return found
 
 
+def shown() -> tuple[Column, ...]:
+    """Return the columns that have been recorded for every fault."""
+    cells = recorded().values()
+    return tuple(column for column in COLUMNS if all(column.name in known for known in cells))
+
+
 def record(fault: str, column: Column, cell: Cell) -> None:
-    """Keep what was found."""
+    """Keep whether it was found, and by which part."""
     known = recorded() if FILE.exists() else {}
-    shown = {
-        "how": cell.how,
-        "what": (cell.finding or {}).get("what", ""),
-        "part": (cell.finding or {}).get("part", ""),
-    }
+    shown = {"how": cell.how, "part": (cell.finding or {}).get("part", "")}
     known.setdefault(fault, {})[column.name] = shown
     order = [one.name for one in COLUMNS]
     ordered = {
