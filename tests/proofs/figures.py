@@ -42,7 +42,9 @@ def prove(part: Part, folder: Path, config: pytest.Config) -> None:
     kept = recorded(part.key)
     same = {name: count for name, count in ran.counts.items() if name not in ran.varying}
     assert kept["what"] == part.what
-    assert {name: kept["counts"].get(name) for name in same} == same, "`python3 dev.py update tests/proofs` writes the new figures"
+    assert {name: kept["counts"].get(name) for name in same} == same, (
+        "`python3 dev.py update tests/proofs` writes the new figures"
+    )
 
 
 def record(key: str, figures: dict[str, Any]) -> None:
