@@ -297,7 +297,7 @@ TRACK_RECORD = (
         "names-written-out-for-each-value",
     ),
     Found(
-        "A snapshot's pool of messages that was a list raised `IndexError` instead of `SessionDamaged`.",
+        "A snapshot's pool of messages that was a list raised IndexError instead of `SessionDamaged`.",
         "fuzz",
         "pool-taken-for-a-dict",
     ),

@@ -21,6 +21,7 @@ HOSTS = {
     "docs.agno.com",
     "docs.python.org",
     "docs.sqlalchemy.org",
+    "doi.org",
     "filelock.readthedocs.io",
     "github.com",
     "man7.org",
@@ -30,6 +31,7 @@ HOSTS = {
     "readfresh.example",  # the site itself, as the tests build it
     "sqlite.org",
     "squidfunk.github.io",  # Material's own credit in the footer
+    "www.usenix.org",
     "www.pgbouncer.org",
     "www.postgresql.org",
     "www.sqlite.org",
