@@ -32,6 +32,10 @@ class MemoryDisk(Disk):
         self.read_bytes = self.reads = self.written_bytes = 0
         self._open: dict[int, str] = {}
 
+    def name_of(self, path: str) -> str:
+        """Return the name under which a path's file is kept."""
+        return os.path.basename(path)
+
     @contextmanager
     def lock(self, path: str, timeout_seconds: float) -> Iterator[HeldLock]:  # noqa: ARG002 - there is nobody else
         """Hold a lock."""
@@ -39,7 +43,7 @@ class MemoryDisk(Disk):
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Return the content of the file; None when there is none."""
-        found = self.files.get(os.path.basename(path))
+        found = self.files.get(self.name_of(path))
         if found is not None:
             if len(found) > max_bytes:
                 raise TooLarge(27, f"it has {len(found)} bytes, and max_file_bytes is {max_bytes}")
@@ -49,11 +53,11 @@ class MemoryDisk(Disk):
 
     def exists(self, path: str) -> bool:
         """Return whether it is there."""
-        return os.path.basename(path) in self.files
+        return self.name_of(path) in self.files
 
     def create(self, path: str) -> int:
         """Create the file, and open it for writing."""
-        name = os.path.basename(path)
+        name = self.name_of(path)
         if name in self.files:
             raise FileExistsError(17, "File exists", path)
         self.files[name] = b""
@@ -75,12 +79,12 @@ class MemoryDisk(Disk):
 
     def replace(self, source: str, target: str) -> None:
         """Rename."""
-        self.files[os.path.basename(target)] = self.files.pop(os.path.basename(source))
+        self.files[self.name_of(target)] = self.files.pop(self.name_of(source))
 
     def unlink(self, path: str) -> None:
         """Delete."""
         try:
-            del self.files[os.path.basename(path)]
+            del self.files[self.name_of(path)]
         except KeyError:
             raise FileNotFoundError(2, "No such file or directory", path) from None
 
@@ -94,3 +98,12 @@ class MemoryDisk(Disk):
     def make_directory(self, directory: str) -> list[str]:  # noqa: ARG002
         """Have made it."""
         return []
+
+
+class FoldingDisk(MemoryDisk):
+    """A disk that takes ``A`` and ``a`` for one name, the one that was there first, as macOS and Windows do."""
+
+    def name_of(self, path: str) -> str:
+        """Return the name that is there already, however it is written."""
+        wanted = os.path.basename(path)
+        return next((name for name in self.files if name.lower() == wanted.lower()), wanted)
