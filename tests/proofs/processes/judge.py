@@ -50,13 +50,12 @@ def order(operations: Sequence[Operation], lists: Lists, most_steps: int | None 
     """Return an order that explains the operations on one session, or None when there is none."""
     if _sortable(operations):
         return sort(operations, lists)
-    read = len(lists.before)
     return search(
         operations,
         Session(),
         specification(lists),
         passive=lambda operation: operation.verb in READING,
-        unlikely=lambda session: session.messages >= read,  # a list that nobody has read or given
+        unlikely=lambda session: session.messages < 0,  # nobody has read it
         most_steps=most_steps,
     )
 

@@ -106,7 +106,7 @@ def search(
                 ways += [(index, following) for following in found if following != state]
                 if operation.returned == until:  # to have no effect can wait until others have to wait for it
                     ways.append((index, state))
-        ways.sort(key=lambda way: unlikely(way[1]))
+        ways.sort(key=lambda way: (unlikely(way[1]), operations[way[0]].returned))
         yield from ways
 
     certain = sum(1 << index for index, operation in enumerate(operations) if operation.certain)
@@ -158,6 +158,10 @@ class Lists:
             self.last.append(message)
             self.length.append(self.length[node] + 1)
         return found
+
+    def known(self, node: int, message: str) -> int | None:
+        """Return the list with one message more, if it has been named."""
+        return self._longer.get((node, message))
 
     def of(self, messages: Sequence[str]) -> int:
         """Return the list of these messages."""

@@ -21,7 +21,7 @@ class Session(NamedTuple):
     Args:
         exists: whether it does.
         born: how often it has been created.
-        messages: a node of the history's lists.
+        messages: a node of the history's lists; for a list that no answer and no argument names, its length below 0.
         metadata: the fields that were set, in the order of their names.
         snapshots: the ids and the messages that each was taken of.
         children: the ids that it lists.
@@ -42,8 +42,14 @@ class Session(NamedTuple):
 def specification(lists: Lists) -> Callable[[Session, Operation], Sequence[Session]]:
     """Return the states that an operation may lead to from a state, as `search` wants them."""
 
+    def length(messages: int) -> int:
+        return lists.length[messages] if messages >= 0 else -messages
+
     def add(session: Session, operation: Operation) -> Sequence[Session]:
-        return (session.created()._replace(messages=lists.add(session.messages, operation.argument)),)
+        longer = lists.known(session.messages, operation.argument)
+        if longer is None:  # nobody has read it or what grew out of it: in which order it came about has no trace
+            longer = -length(session.messages) - 1
+        return (session.created()._replace(messages=longer),)
 
     def touch(session: Session, _operation: Operation) -> Sequence[Session]:
         return (session.created(),)
@@ -73,7 +79,7 @@ def specification(lists: Lists) -> Callable[[Session, Operation], Sequence[Sessi
         return (session,) if session.exists == operation.result else ()
 
     def count(session: Session, operation: Operation) -> Sequence[Session]:
-        listed = lists.length[session.messages] if session.exists else None
+        listed = length(session.messages) if session.exists else None
         return (session,) if listed == operation.result else ()
 
     def fork(session: Session, operation: Operation) -> Sequence[Session]:
