@@ -18,10 +18,11 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from readfresh import DefaultSessionStore, HierarchicalSessionStore
+from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError
 from tests.proofs.kills.judge import Whole, Wrong, judge, whole
 from tests.proofs.kills.scene import SESSION, Scene, calls_of
 from tests.proofs.kills.victim import PATIENCE_SECONDS, SIGKILLED, KillingDisk, Victim
@@ -203,7 +204,11 @@ def kill_at_each_call(scene: Scene, call: Verb, place: Path, counts: Counter[str
 
 
 def _trace(scene: Scene, call: Verb, directory: Path, *options: str) -> tuple[int, list[SystemCall]]:
-    return traced(lambda: call.call(scene.store(directory, "power"), SESSION), directory, *options)
+    def act() -> None:
+        with suppress(SessionStoreError):  # some refuse a session that is there, and do so each time
+            call.call(scene.store(directory, "power"), SESSION)
+
+    return traced(act, directory, *options)
 
 
 def _kill_at_each(scene: Scene, call: Verb, done: Whole, name: str, files: set[str], place: Path) -> int:
