@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, StoreMisused
-from readfresh.disk import Disk
 from tests.store.support import PATIENCE_SECONDS, Kind, Store, descriptors, held
 
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (DefaultSessionStore, HierarchicalSessionStore)}
@@ -48,25 +47,6 @@ def hold(directory: str, session_id: str) -> None:
         return session.with_metadata({"held": True})
 
     print(tried(lambda: DefaultSessionStore(directory).update(session_id, change)), flush=True)
-
-
-class Stopping(Disk):
-    """A disk that says when it has come to a verb, and waits there to be killed."""
-
-    def __init__(self, verb: str) -> None:
-        self._verb = verb
-
-    def __getattribute__(self, name: str) -> Any:
-        """Stop before the verb."""
-        if not name.startswith("_") and name == self._verb:
-            print("there", flush=True)
-            wait()
-        return super().__getattribute__(name)
-
-
-def die_before(verb: str, directory: str, session_id: str) -> None:
-    """Come to a verb of a write, and wait there."""
-    DefaultSessionStore(directory, disk=Stopping(verb)).add_user_message(session_id, "never" * 1000)
 
 
 def fork_while_another_thread_holds(directory: str) -> None:

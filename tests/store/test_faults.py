@@ -7,7 +7,6 @@ import errno
 import itertools
 import os
 import shutil
-import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,6 @@ from readfresh import (
 from readfresh.disk import Disk
 from tests.store.support import (
     FAULTS,
-    Child,
     FaultyDisk,
     Kind,
     Verb,
@@ -174,32 +172,7 @@ def test_a_directory_that_cannot_be_written(kind: Kind, tmp_path: Path) -> None:
     assert same is True
 
 
-# Killed writers
-
-
-@pytest.mark.parametrize("verb", ["read", "create", "write", "fsync", "close", "replace", "sync_directory"])
-def test_a_killed_writer_leaves_the_old_or_the_new_state(kind: Kind, directory: Path, verb: str) -> None:
-    """Killed before any step, a writer leaves a whole session, no lock, and litter that the next writer removes."""
-    store = kind(directory)
-    store.add_user_message("trip", "a")
-    store.add_user_message("other", "warm")
-    with Child("die_before", verb, directory, "trip") as child:
-        child.says("there")
-        if verb == "sync_directory" and len(store.list_sessions()) == 2:
-            # The names of the directories above are flushed first, by the first write of a process.
-            while b"never" not in (directory / "trip.json").read_bytes():
-                child.tell()
-                child.says("there")
-        child.kill(signal.SIGKILL)
-        child.process.wait()
-    litter = directory / "trip.json.tmp"
-    assert litter.exists() == (verb in ("write", "fsync", "close", "replace"))
-    messages = [message["content"] for message in store.get_chat_history("trip")]
-    assert messages == (["a", "never" * 1000] if verb == "sync_directory" else ["a"])
-    assert [one["status"] for one in store.list_sessions()] == ["ok", "ok"]
-    store.add_user_message("trip", "b")
-    assert not litter.exists()
-    assert [message["content"] for message in store.get_chat_history("trip")] == [*messages, "b"]
+# What killed writers leave
 
 
 def test_deleting_a_session_deletes_what_a_killed_writer_left_of_it(kind: Kind, directory: Path) -> None:
