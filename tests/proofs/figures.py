@@ -37,7 +37,7 @@ def prove(part: Part, folder: Path, config: pytest.Config) -> None:
         pytest.fail(str(ran.finding), pytrace=False)
     assert ran.counts
     assert all(ran.counts.values()), f"it tried nothing: {dict(ran.counts)}"
-    if config.getoption("--update-examples"):
+    if config.getoption("--update-examples", False):
         record(part.key, {"what": part.what, "counts": dict(ran.counts), "seconds": round(seconds, 1)})
     kept = recorded(part.key)
     same = {name: count for name, count in ran.counts.items() if name not in ran.varying}

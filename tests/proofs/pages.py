@@ -20,7 +20,7 @@ from tests.sabotage.faults_found import TRACK_RECORD, Found
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/testing/index.md", "docs/testing/teeth.md")
-RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "seam")
+RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "fuzz", "seam")
 
 _TABLE = re.compile(r"(?<=<!-- )(?!end )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 

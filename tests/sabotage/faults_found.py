@@ -185,7 +185,8 @@ def rescue_names_no_file() -> None:
     put(damage, _readable=lambda raw, session_id, _path: original(raw, session_id, None))
 
 
-GROWTH = "tests/proofs/fuzz/test_growth.py::test_time_and_memory_grow_with_the_file"
+FUZZ = "tests/proofs/fuzz/test_fuzz.py::"
+EXPENSIVE = f"{FUZZ}test_no_input_makes_a_store_fail_hang_or_lose[fuzz-expensive]"
 DAMAGE = "tests/store/test_damage.py::"
 
 FAULTS = {
@@ -199,25 +200,25 @@ FAULTS = {
         keys_counted_for_each_key,
         (),
         "a key that stands twice takes the square of the number of keys",
-        (f"{GROWTH}[a key twice among many: get_session]",),
+        (EXPENSIVE,),
     ),
     "blank-lines-searched-from-each": Fault(
         blank_lines_searched_from_each,
         (),
         "rescue takes the square of the number of blank lines",
-        (f"{GROWTH}[blank lines before the messages: rescue]",),
+        (EXPENSIVE,),
     ),
     "end-of-each-message-searched-anew": Fault(
         end_of_each_message_searched_anew,
         (),
         "rescue takes the square of the number of messages on one line",
-        (f"{GROWTH}[small messages on one line: rescue]",),
+        (EXPENSIVE,),
     ),
     "names-written-out-for-each-value": Fault(
         names_written_out_for_each_value,
         (),
         "a long key is copied for each value under it",
-        (f"{GROWTH}[many values under a long key: get_session]",),
+        (EXPENSIVE,),
     ),
     "pool-taken-for-a-dict": Fault(
         pool_taken_for_a_dict,
@@ -229,19 +230,19 @@ FAULTS = {
         pooled_message_made_for_each_name,
         (),
         "a small file makes one large message many times",
-        (f"{GROWTH}[a pooled message that a snapshot names often: get_session]",),
+        (EXPENSIVE,),
     ),
     "calls-looked-up-by-any-id": Fault(
         calls_looked_up_by_any_id,
         (),
         "numbers in the place of ids take the square of their count",
-        (f"{GROWTH}[tool calls whose ids have one hash: get_chat_history]",),
+        (EXPENSIVE,),
     ),
     "child-read-for-each-mention": Fault(
         child_read_for_each_mention,
         (),
         "a child is read as often as its parent lists it",
-        (f"{GROWTH}[a child that is listed often: get_children]",),
+        (EXPENSIVE,),
     ),
     "size-looked-at-once": Fault(
         size_looked_at_once,
@@ -253,7 +254,7 @@ FAULTS = {
         written_whole_before_it_is_measured,
         (),
         "a session is made whole before it is refused for its size",
-        ("tests/proofs/fuzz/test_growth.py::test_what_a_revert_would_make_is_not_made_beyond_what_a_file_may_have",),
+        (f"{FUZZ}test_what_a_revert_would_make_is_not_made_beyond_what_a_file_may_have",),
     ),
     "rescue-names-no-file": Fault(
         rescue_names_no_file,
