@@ -27,10 +27,8 @@ PARTS: tuple[Part, ...] = (
 )
 
 ALL_CALLS = _long_part("calls-of-all-verbs", "the same with strace, of all verbs of both stores")
-"""For FULL_GRID=1."""
-
 LONG_ONES: tuple[Part, ...] = (
     _long_part("plain-long", "every verb of `DefaultSessionStore`, every state and durability, and the real disk"),
     _long_part("hierarchical-long", "the same of `HierarchicalSessionStore`"),
 )
-"""For LONG_RUN=1."""
+"""Both are for LONG_RUN=1; the first needs strace."""

@@ -26,7 +26,6 @@ from tests.sabotage.faults import HERE, VARIABLE
 from tests.store.support import LONG, VERBS, Kind, Verb
 
 WITH_STRACE = [part for part in (*PARTS, ALL_CALLS) if part.name.startswith("calls")]
-FULL = os.environ.get("FULL_GRID") == "1" or LONG
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork(2)")
 
@@ -59,7 +58,7 @@ if LONG:
 
 
 @pytest.mark.usefixtures("strace")
-@pytest.mark.parametrize("part", WITH_STRACE if FULL else WITH_STRACE[:1], ids=lambda part: part.key)
+@pytest.mark.parametrize("part", WITH_STRACE if LONG else WITH_STRACE[:1], ids=lambda part: part.key)
 def test_nothing_touches_the_disk_past_the_seam(part: Part, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """What strace counts is what the seam's steps stand for and no more; a kill at each call leaves nothing wrong."""
     prove(part, tmp_path, pytestconfig)
