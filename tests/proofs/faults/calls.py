@@ -6,11 +6,13 @@ that concern a folder. What is not to fail is done, but for a flush: no test of 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import inspect
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any
@@ -29,7 +31,6 @@ FUNCTIONS: tuple[tuple[ModuleType, str], ...] = (
 
 # Where functions are interrupted on entry: in the stores, and in what they call in Python.
 ENTERED = ("readfresh", "json", "pathlib.py")
-NOT_ENTERED = {("disk.py", "close"), ("codec.py", "<genexpr>")}  # the latter also when it is thrown away
 
 Do = Callable[..., Any]
 
@@ -121,8 +122,8 @@ class Observed(Fault):
 class Entries:
     """An exception is raised on entry to function number `at` of the stores, and of what they call in Python.
 
-    Not in filelock, which answers for itself, and not on entry to `Disk.close`: whoever is interrupted there has
-    a descriptor less until the process ends.
+    Not in filelock, which answers for itself, not in generators, but for the context managers, and not on entry to
+    `Disk.close`: whoever is interrupted there has a descriptor less until the process ends.
 
     Attributes:
         failed: not empty when it has been raised.
@@ -146,10 +147,13 @@ class Entries:
 
     def _entered(self, frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
-        if event != "call" or not set(ENTERED) & set(Path(code.co_filename).parts):
+        if event != "call" or not _is_entered(code.co_filename):
             return
-        if (Path(code.co_filename).name, code.co_name) in NOT_ENTERED:
+        if code.co_name == "close" and code.co_filename.endswith("disk.py"):
             return
+        caller = frame.f_back
+        if code.co_flags & inspect.CO_GENERATOR and not (caller and caller.f_code.co_filename == contextlib.__file__):
+            return  # it may be entered to be thrown away, where nobody hears what it raises
         if self._seen == self._at:
             sys.setprofile(None)
             self.where = f"{code.co_name} of {Path(code.co_filename).stem}"
@@ -157,6 +161,11 @@ class Entries:
             self._seen += 1
             raise self._kind
         self._seen += 1
+
+
+@cache
+def _is_entered(file: str) -> bool:
+    return not set(ENTERED).isdisjoint(Path(file).parts)
 
 
 class Short(Fault):

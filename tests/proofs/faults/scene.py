@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import itertools
 import json
 import os
@@ -262,6 +263,9 @@ class Scene:
     def _left(self, attempt: Attempt) -> str:
         """Check that nothing is left open or locked, and that what is left lying is removed by the next writer."""
         now_open = descriptors()
+        if now_open != self.open and attempt.interrupted():
+            gc.collect()  # frames of what was interrupted may stand in a cycle
+            now_open = descriptors()
         if now_open != self.open:
             extra = sorted(set(now_open.values()) - set(self.open.values()))
             return f"a descriptor is left open, of {[Path(name).name for name in extra]}"
