@@ -155,20 +155,11 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(item)
 
 
-byte_edits = st.builds(
-    bytes_edited,
-    st.sampled_from([_lost, _cut, _twice, _zeroed, _inserted, _flipped]),
-    spots,
-    spots,
-    st.sampled_from(TOKENS),
-)
-json_edits = st.builds(
-    json_edited,
-    st.sampled_from([_replaced, _replaced, _dropped, _renamed, _added, _repeated, _nested, _put_at_the_end, _borrowed]),
-    spots,
-    st.sampled_from(VALUES),
-    st.sampled_from(KEYS),
-)
+BYTE_EDITS = (_lost, _cut, _twice, _zeroed, _inserted, _flipped)
+JSON_EDITS = (_replaced, _replaced, _dropped, _renamed, _added, _repeated, _nested, _put_at_the_end, _borrowed)
+
+byte_edits = st.builds(bytes_edited, st.sampled_from(BYTE_EDITS), spots, spots, st.sampled_from(TOKENS))
+json_edits = st.builds(json_edited, st.sampled_from(JSON_EDITS), spots, st.sampled_from(VALUES), st.sampled_from(KEYS))
 
 
 def mutated(files: dict[str, bytes], *, of_json: bool) -> st.SearchStrategy[bytes]:

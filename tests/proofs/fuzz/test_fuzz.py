@@ -13,8 +13,8 @@ import pytest
 
 from readfresh import HierarchicalSessionStore, SessionDamaged, SessionData, WriteFailed, files
 from readfresh.files import SessionFiles
-from tests.proofs.figures import prove
-from tests.proofs.fuzz import ids, mutated, odd
+from tests.proofs.figures import prove, record
+from tests.proofs.fuzz import guided, ids, mutated, odd
 from tests.proofs.fuzz.growth import Case, grows_too_fast, steps_of, store_on, verbs_that_grow_too_fast
 from tests.proofs.fuzz.hostile import one
 from tests.proofs.fuzz.mutations import VALUES
@@ -28,6 +28,26 @@ from tests.store import support
 def test_no_input_makes_a_store_fail_hang_or_lose(part: Part, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """Errors of ours alone, the bytes as they were, every call returns, and costs no more than its share."""
     prove(part, tmp_path, pytestconfig)
+
+
+if guided.SECONDS:
+
+    def test_guided_files_find_nothing(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+        """What atheris makes up, led by the code that it reaches, is read, rescued and saved as any other file."""
+        ran = guided.try_guided(tmp_path, guided.SECONDS)
+        assert ran.finding is None, str(ran.finding)
+        if pytestconfig.getoption("--update-examples", False):
+            what = "session files that atheris makes up, led by the code that they reach"
+            record("atheris", {"what": what, "counts": dict(ran.counts), "seconds": guided.SECONDS})
+
+
+def test_what_guides_is_locked() -> None:
+    """The lock names one version, and a hash for each of its files."""
+    (line,) = guided.LOCK.read_text().replace("\\\n", " ").splitlines()
+    words, *hashes = re.split(r"\s+--hash=", line)
+    assert re.fullmatch(r"atheris==[\d.]+", words)
+    assert hashes
+    assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) for one in hashes)
 
 
 # What is found in stores that are broken
