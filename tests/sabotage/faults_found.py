@@ -74,12 +74,14 @@ def end_of_each_message_searched_anew() -> None:
     """Look for the end of each message, and copy what stands before it, also where that is all the rest."""
     from readfresh import damage
 
+    decoder = json.JSONDecoder()
+    next_item = damage._next_item("", 0)
+
     def item(content: str, begin: int, _end: int) -> tuple[Any, int]:
         if content[begin] != "{":
             raise ValueError
-        found = damage._next_item(content, begin).search(content, begin + 1)
-        end = found.end() - 1 if found else len(content)
-        return json.JSONDecoder().raw_decode(content[begin:end])
+        found = next_item.search(content, begin + 1)
+        return decoder.raw_decode(content[begin : found.end() - 1 if found else len(content)])
 
     put(damage, _object=item)
 
@@ -185,8 +187,21 @@ def rescue_names_no_file() -> None:
     put(damage, _readable=lambda raw, session_id, _path: original(raw, session_id, None))
 
 
+def transcript_beside_pooled_messages_dropped() -> None:
+    """Take the messages of a snapshot's transcript for its own, also where its own are pooled."""
+    from readfresh import model
+
+    original = model._beyond_messages
+
+    def beyond_messages(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+        refs = {key: value for key, value in extra.items() if key == "transcript_refs"}
+        return {**original({key: value for key, value in extra.items() if key not in refs}), **refs}
+
+    put(model, _beyond_messages=beyond_messages)
+
+
 FUZZ = "tests/proofs/fuzz/test_fuzz.py::"
-EXPENSIVE = f"{FUZZ}test_no_input_makes_a_store_fail_hang_or_lose[fuzz-expensive]"
+EXPENSIVE = "tests/proofs/fuzz/test_expensive.py::test_it_takes_the_square_no_more"
 DAMAGE = "tests/store/test_damage.py::"
 
 FAULTS = {
@@ -200,25 +215,25 @@ FAULTS = {
         keys_counted_for_each_key,
         (),
         "a key that stands twice takes the square of the number of keys",
-        (EXPENSIVE,),
+        (f"{EXPENSIVE}[a key twice among many]",),
     ),
     "blank-lines-searched-from-each": Fault(
         blank_lines_searched_from_each,
         (),
         "rescue takes the square of the number of blank lines",
-        (EXPENSIVE,),
+        (f"{EXPENSIVE}[blank lines before the messages]",),
     ),
     "end-of-each-message-searched-anew": Fault(
         end_of_each_message_searched_anew,
         (),
         "rescue takes the square of the number of messages on one line",
-        (EXPENSIVE,),
+        (f"{EXPENSIVE}[small messages on one line]",),
     ),
     "names-written-out-for-each-value": Fault(
         names_written_out_for_each_value,
         (),
         "a long key is copied for each value under it",
-        (EXPENSIVE,),
+        (f"{EXPENSIVE}[many values under a long key]",),
     ),
     "pool-taken-for-a-dict": Fault(
         pool_taken_for_a_dict,
@@ -230,19 +245,19 @@ FAULTS = {
         pooled_message_made_for_each_name,
         (),
         "a small file makes one large message many times",
-        (EXPENSIVE,),
+        (f"{EXPENSIVE}[a pooled message that a snapshot names often]",),
     ),
     "calls-looked-up-by-any-id": Fault(
         calls_looked_up_by_any_id,
         (),
         "numbers in the place of ids take the square of their count",
-        (EXPENSIVE,),
+        (f"{EXPENSIVE}[tool calls whose ids have one hash]",),
     ),
     "child-read-for-each-mention": Fault(
         child_read_for_each_mention,
         (),
         "a child is read as often as its parent lists it",
-        (EXPENSIVE,),
+        (f"{EXPENSIVE}[a child that is listed often]",),
     ),
     "size-looked-at-once": Fault(
         size_looked_at_once,
@@ -261,6 +276,12 @@ FAULTS = {
         (),
         "errors of rescue do not name the file",
         (f"{DAMAGE}test_what_is_newer_is_refused_by_name",),
+    ),
+    "transcript-beside-pooled-messages-dropped": Fault(
+        transcript_beside_pooled_messages_dropped,
+        (),
+        "a change loses a snapshot's transcript that stands beside its pooled messages",
+        (f"{DAMAGE}test_a_transcript_that_a_snapshot_is_not_read_from_is_kept",),
     ),
 }
 
@@ -333,8 +354,13 @@ TRACK_RECORD = (
         "rescue-names-no-file",
     ),
     Found(
+        "A snapshot whose messages are pooled lost the messages of a transcript beside them at the next change.",
+        "fuzz",
+        "transcript-beside-pooled-messages-dropped",
+    ),
+    Found(
         "Of the tests themselves: faults that were put in lacked an argument, and counted as caught for that "
-        "`TypeError`. This test has one refused.",
+        "`TypeError`. This test, which is green, has one refused.",
         "orders",
         test="tests/sabotage/test_sabotage.py::test_what_counts_as_caught",
     ),
