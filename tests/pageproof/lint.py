@@ -24,8 +24,9 @@ def lint(site: Site, rules: tuple[str, ...] = RULES) -> list[Problem]:
         sources: dict[str, str] = {}
         for number, case in enumerate(site.census.cases):
             # A script is a program of its own, whatever session it belongs to.
-            programs = [[block] for block in case.blocks if block.get("run")]
-            programs.append([block for block in case.blocks if block.language == "py" and not block.get("run")])
+            code = [block for block in case.blocks if block.language == "py"]
+            programs = [[block] for block in code if block.get("run")]
+            programs.append([block for block in code if not block.get("run")])
             for part, blocks in enumerate(programs):
                 for source in {block.source for block in blocks}:
                     file = Path(name, f"block_{number}_{part}_{len(sources)}.py")

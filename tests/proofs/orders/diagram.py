@@ -19,7 +19,8 @@ MESSAGES = 12
 
 def finding(wrong: str, order: Order) -> Finding:
     """Return what a reader is told of an order that is wrong."""
-    return Finding(wrong, tuple(lines(order)), mermaid(wrong, order))
+    rule, _, _ = wrong.partition(" (")  # who called what stands in the text, and has no room in a note
+    return Finding(wrong, tuple(lines(order)), mermaid(rule, order))
 
 
 def lines(order: Order) -> list[str]:
