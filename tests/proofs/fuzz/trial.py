@@ -151,12 +151,13 @@ class _Attempt:
 
     def reads_as(self, error: SessionStoreError | None, session: Any) -> None:
         """Rescue what was read, or was not, and save again what was."""
-        self._rescues(error, session)
         if error is None:
             try:
                 json.loads(self.raw)
             except ValueError as no_json:
                 raise self.wrong(f"get_session reads what is no JSON: {no_json}") from no_json
+        self._rescues(error, session)
+        if error is None:
             self._reads_back(session)
 
     def every_verb(self, error: SessionStoreError | None) -> None:
