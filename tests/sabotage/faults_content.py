@@ -542,7 +542,9 @@ FAULTS: dict[str, Fault] = {
     "damaged-messages-skipped": Fault(
         damaged_messages_are_skipped, ("damage-is-kept",), "messages that cannot be read are skipped in silence"
     ),
-    "json-read-loosely": Fault(json_is_read_loosely, ("damage-is-kept",), "duplicate keys and NaN are read"),
+    "json-read-loosely": Fault(
+        json_is_read_loosely, ("damage-is-kept",), "duplicate keys and NaN are read", found_by="fuzz-json"
+    ),
     "links-followed": Fault(
         links_are_followed,
         ("damage-is-kept",),

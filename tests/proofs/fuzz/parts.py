@@ -55,7 +55,7 @@ PARTS = (
         "fuzz",
         "json",
         "every verb of both stores on session files whose JSON is changed",
-        partial(try_json, scaled(2_700, 40_000)),
+        partial(try_json, scaled(2_900, 40_000)),
     ),
     Part(
         "fuzz",

@@ -123,7 +123,7 @@ def test_a_call_that_does_not_return_is_found(monkeypatch: pytest.MonkeyPatch, t
 # What is counted
 
 
-def test_every_value_of_a_mutation_is_json() -> None:
+def test_every_value_of_a_mutation_can_be_written() -> None:
     """Else a mutation ends the trial and not the store."""
     assert all(json.dumps(value) for value in VALUES)
 
