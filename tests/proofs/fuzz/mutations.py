@@ -161,7 +161,7 @@ def _at_a_number(parent: Any, key: Any) -> bool:
 
 
 def _at_a_pool(_parent: Any, key: Any) -> bool:
-    return key == "snapshot_storage"
+    return bool(key == "snapshot_storage")
 
 
 def _in_a_pool(_parent: Any, key: Any) -> bool:
