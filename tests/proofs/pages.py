@@ -26,7 +26,19 @@ from tests.sabotage.faults_found import TRACK_RECORD, Found
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/testing/index.md", "docs/testing/teeth.md")
 REPORTS = ROOT / "tests" / "matrix" / "reports"
-RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "fuzz", "seam")
+SECTIONS = {
+    "orders": "every-order",
+    "threads": "every-order-without-the-seam",
+    "kills": "every-crash",
+    "power": "loss-of-power",
+    "faults": "every-fault",
+    "processes": "many-processes-for-long",
+    "model": "against-a-model",
+    "fuzz": "files-that-nobody-would-write",
+    "seam": "the-seam-is-complete",
+}
+"""Where the page tells of each rung."""
+RUNGS = tuple(SECTIONS)
 
 _TABLE = re.compile(r"(?<=<!-- )(?!end )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
@@ -55,7 +67,8 @@ def added_up(parts: Iterable[Part]) -> list[dict[str, Any]]:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    between = "; " if any("," in name for name in counts) else ", "
+    return between.join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _rung(rung: str) -> Iterator[str]:
@@ -96,7 +109,8 @@ def _found_in(programs: Mapping[str, Any]) -> Iterator[str]:
 
 def _matrix() -> Iterator[str]:
     columns = [column.name for column in matrix.shown()]
-    yield "| fault | " + " | ".join(columns) + " |"
+    heads = [f"[{column}](index.md#{SECTIONS[column.partition(',')[0]]})" for column in columns]
+    yield "| fault | " + " | ".join(heads) + " |"
     yield "|---" * (len(columns) + 1) + "|"
     cells = matrix.recorded()
     for name in matrix.teeth():
@@ -151,7 +165,7 @@ def _atheris() -> Iterator[str]:
 def _track_record() -> Iterator[str]:
     yield from ("| what happened | found by | the command that shows it |", "|---|---|---|")
     for found in TRACK_RECORD:
-        yield f"| {found.what} | {found.rung} | `{shown_by(found)}` |"
+        yield f"| {found.what} | [{found.rung}](#{SECTIONS[found.rung]}) | `{shown_by(found)}` |"
 
 
 def shown_by(found: Found) -> str:
