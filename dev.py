@@ -4,11 +4,12 @@
     python3 dev.py         install into .venv, then serve the docs on localhost
     python3 dev.py test    install into .venv, then run every test; more words go to pytest
 
-Three more for those who change things:
+Four more for those who change things:
 
     python3 dev.py build   build the site into site/; a broken link is an error
     python3 dev.py update  run the examples and write their outputs into the pages
     python3 dev.py lock    resolve requirements.lock anew, which needs uv
+    python3 dev.py benchmark  measure what it costs, beside other people's stores
 
 Some tests need a browser, a server or strace, and without it skip and say so; on Debian and Ubuntu:
 
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> None:
         "test": lambda rest: ["-m", "pytest", *side_by_side(rest), *rest],
         "build": lambda rest: ["-m", "mkdocs", "build", "--strict", *rest],
         "update": lambda rest: ["-m", "pytest", "tests/docs", "--update-examples", *rest],
+        "benchmark": lambda rest: ["-m", "tests.benchmark", *rest],
     }
     if command not in commands:
         fail(f"there is no command {command!r}", f"use one of {', '.join(commands)}, lock")
