@@ -6,10 +6,10 @@
 
 Four more for those who change things:
 
-    python3 dev.py build   build the site into site/; a broken link is an error
-    python3 dev.py update  run the examples and write their outputs into the pages
-    python3 dev.py lock    resolve requirements.lock anew, which needs uv
-    python3 dev.py benchmark  measure what it costs, beside other people's stores
+    python3 dev.py build      build the site into site/; a broken link is an error
+    python3 dev.py update     run the examples and write their outputs into the pages
+    python3 dev.py benchmark  measure what the stores cost, beside other people's
+    python3 dev.py lock       resolve requirements.lock anew, which needs uv
 
 Some tests need a browser, a server or strace, and without it skip and say so; on Debian and Ubuntu:
 

@@ -1,7 +1,8 @@
-"""What the build adds to the site: Mermaid's own file, clean diagrams, links from the reference to the guarantees."""
+"""What the build adds: Mermaid's own file, clean diagrams, plots, links from the reference to the guarantees."""
 
 import hashlib
 import importlib.metadata
+import json
 import logging
 import re
 from pathlib import Path
@@ -11,11 +12,15 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
+from plots import PLOTS, drawn
 
 log = logging.getLogger("mkdocs.plugins.readfresh")  # below mkdocs' own, so that --strict counts its warnings
 
 # The official mermaid.min.js of Mermaid 11.16, byte for byte, as the package mermaidx carries it.
 MERMAID_SHA256 = "74d7c46dabca328c2294733910a8aa1ed0c37451776e8d5295da38a2b758fb9b"
+
+# What the benchmark has measured: the plots are drawn from it.
+RESULTS = "tests/benchmark/results.json"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -34,8 +39,12 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Link the guarantees that docstrings name (`Guarantee: read-fresh.`), and warn of one that has no page.
 
     What a diagram's fence says to our tests is no attribute of HTML, and goes.
+    A comment that names a plot becomes the plot.
     """
-    del config  # mkdocs passes it by name
+    if "<!-- plot " in html:
+        text = Path(config.config_file_path, "..", RESULTS).resolve().read_text("utf-8")
+        results = json.loads(text)
+        html = re.sub(r"<!-- plot ([\w-]+) -->", lambda named: drawn(PLOTS[named[1]], results), html)
     html = re.sub(r'<div class="mermaid" [^>]*>', '<div class="mermaid">', html)
     if page.file.src_uri != "reference/api.md":
         return html

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmark import report, results
+from tests.benchmark import results
 from tests.benchmark.contenders import CONTENDERS, Contender
 from tests.benchmark.measures import MEASURES, Run
 from tests.peers.environments import NotInstalled, python
@@ -34,17 +34,18 @@ def main(words: Sequence[str] | None = None) -> None:
         described = {contender.key: results.described(contender) for contender in present}
         for name in asked.only:
             began = time.monotonic()
-            run = Run(present, Path(folder), server, quick=asked.quick, rounds=asked.rounds)
+            run = Run(present, Path(folder), server, asked.quick, asked.rounds, asked.appends)
             rows = MEASURES[name](run)
             measure = results.measure(rows, run.many, run.failed, Path(folder))
             kept = results.merged(kept, described, left_out, {name: measure})
+            kept["measures"] = {each: kept["measures"][each] for each in MEASURES if each in kept["measures"]}
             if not asked.quick:  # after each measure: what is measured is kept, whatever happens next
                 results.keep(kept, asked.results)
             print(f"{name}: {time.monotonic() - began:.0f} seconds", flush=True)
             for key, why in run.failed.items():
                 print(f"  {key} could not do it: {why}", flush=True)
             if asked.quick:
-                print("\n".join(report.of(name, kept)), flush=True)
+                print("\n".join(f"  {row}" for row in rows), flush=True)
     for key, why in left_out.items():
         print(f"{key} was left out: {why}", flush=True)
 
@@ -57,7 +58,10 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--contenders", type=some, default=list(CONTENDERS), help=f"of {', '.join(CONTENDERS)}")
     parser.add_argument("--quick", action="store_true", help="a few seconds per measure; prints, and keeps nothing")
     parser.add_argument("--rounds", type=int, help="how often the contenders take turns")
-    parser.add_argument("--folder", help="a folder on the disk to measure; the system's for temporary files if not given")
+    parser.add_argument("--appends", type=int, help="how many messages each of many processes appends")
+    parser.add_argument(
+        "--folder", help="a folder on the disk to measure; if not given, the system's for temporary files"
+    )
     parser.add_argument("--results", type=Path, default=results.FILE, help="the file to keep the results in")
     return parser
 

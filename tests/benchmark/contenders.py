@@ -51,7 +51,9 @@ class Contender:
 STORES = "tests.benchmark.stores"
 ROWS = 100_000  # a row per message: longer sessions cost no more
 
-ours = partial(Contender, kind="ours", package="readfresh", lists=True, imports="from readfresh import DefaultSessionStore")
+ours = partial(
+    Contender, kind="ours", package="readfresh", lists=True, imports="from readfresh import DefaultSessionStore"
+)
 tree = partial(ours, rewrites=True, imports="from readfresh import HierarchicalSessionStore")
 database = partial(ours, imports="from readfresh import DbSessionAdapter")
 praisonai = partial(
@@ -85,9 +87,7 @@ _ALL = (
     tree("tree-process", "readfresh hierarchical, process", "process", f"{STORES}.ours:tree_process"),
     database("sqlite", "readfresh SQLite, power", "power", f"{STORES}.ours:database_power", longest=ROWS),
     database("sqlite-process", "readfresh SQLite, process", "process", f"{STORES}.ours:database_process", longest=ROWS),
-    database(
-        "postgresql", "readfresh PostgreSQL, power", "power", f"{STORES}.ours:database_power", postgresql=True
-    ),
+    database("postgresql", "readfresh PostgreSQL, power", "power", f"{STORES}.ours:database_power", postgresql=True),
     database(
         "postgresql-process",
         "readfresh PostgreSQL, process",
@@ -188,9 +188,14 @@ _ALL = (
         f"{STORES}.agent_framework:Histories",
         imports="from agent_framework import FileHistoryProvider",
     ),
-    floor("floor", "floor: lock, temporary file, rename", "process", f"{STORES}.floor:rename", rewrites=True, alone=True),
+    floor("floor", "floor: lock, new file, rename", "process", f"{STORES}.floor:rename", rewrites=True, alone=True),
     floor(
-        "floor-fsync", "floor: the same, fsync", "power", f"{STORES}.floor:rename_synced", rewrites=True, alone=True
+        "floor-fsync",
+        "floor: lock, new file, rename, fsync",
+        "power",
+        f"{STORES}.floor:rename_synced",
+        rewrites=True,
+        alone=True,
     ),
     floor("floor-row", "floor: a row in SQLite, NORMAL", "process", f"{STORES}.floor:rows", longest=ROWS),
     floor("floor-row-fsync", "floor: a row in SQLite, FULL", "power", f"{STORES}.floor:rows_synced", longest=ROWS),

@@ -1,4 +1,4 @@
-"""What is measured. The contenders of a group take turns, round by round, so each meets the same minutes of the machine.
+"""What is measured. The contenders of a group take turns, round by round, so all meet the same minutes of the machine.
 
 In a round, each contender gets an empty place and a fresh session there, unless making one takes too long: a session of
 10,000 messages or more is made once, and grows by the few messages that are appended.
@@ -38,6 +38,7 @@ class Run:
         postgresql: gives the address of an empty database; None where there is no server.
         quick: whether it is to be a sanity check.
         rounds: how often each group is measured; None for as often as `quick` says.
+        asked_appends: how many messages each of many processes appends; None for as many as `quick` says.
         failed: what those said that could not do it, by contender.
     """
 
@@ -46,6 +47,7 @@ class Run:
     postgresql: Callable[[], AbstractContextManager[str]] | None = None
     quick: bool = False
     rounds: int | None = None
+    asked_appends: int | None = None
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -61,7 +63,7 @@ class Run:
     @property
     def appends(self) -> int:
         """How many messages each process appends."""
-        return (QUICK if self.quick else FULL)["appends"]
+        return self.asked_appends or (QUICK if self.quick else FULL)["appends"]
 
     def lengths(self) -> tuple[int, ...]:
         """Return the lengths of sessions."""
@@ -129,28 +131,25 @@ def read(run: Run) -> list[Row]:
 
 def _by_length(run: Run, once: Callable[[Worker, str, int], dict[str, float]], anew: bool = False) -> list[Row]:
     rows: list[Row] = []
-    for length in run.lengths():
-        taking_part = [each for each in run.contenders if each.longest >= length]
-        rounds = run.many if length < ONCE else max(run.few, run.many // 3)
-        found: dict[Contender, list[dict[str, float]]] = {each: [] for each in taking_part}
-        with run.workers(taking_part) as workers, ExitStack() as places:
-            made: dict[Contender, str] = {}
-            for _ in range(rounds):
-                for contender, worker in workers.items():
-                    with run.forgiving(contender), ExitStack() as for_now:
-                        if contender not in made or length < ONCE:
-                            stack = places if length >= ONCE else for_now
-                            made[contender] = stack.enter_context(run.place(contender))
-                            worker.do("open", place=made[contender])
-                            worker.do("fill", session="s", count=length)
-                        if anew:
-                            worker.do("open", place=made[contender])
-                        found[contender].append(once(worker, "s", length))
-        rows += [
-            {"contender": contender.key, "length": length, **_lists(figures)}
-            for contender, figures in found.items()
-            if figures
-        ]
+    with run.workers(run.contenders) as everybody:
+        for length in run.lengths():
+            workers = {each: worker for each, worker in everybody.items() if each.longest >= length}
+            rounds = run.many if length < ONCE else max(run.few, run.many // 3)
+            found: dict[Contender, list[dict[str, float]]] = {each: [] for each in workers}
+            with ExitStack() as kept:
+                places: dict[Contender, str] = {}
+                for _ in range(rounds):
+                    for contender, worker in workers.items():
+                        with run.forgiving(contender), ExitStack() as for_now:
+                            if contender not in places or length < ONCE:
+                                stack = kept if length >= ONCE else for_now
+                                places[contender] = stack.enter_context(run.place(contender))
+                                worker.do("open", place=places[contender])
+                                worker.do("fill", session="s", count=length)
+                            if anew:
+                                worker.do("open", place=places[contender])
+                            found[contender].append(once(worker, "s", length))
+            rows += [{"contender": each.key, "length": length, **_lists(it)} for each, it in found.items() if it]
     return rows
 
 

@@ -3,22 +3,24 @@
     {"schema": 1,
      "contenders": {<key>: {"name", "kind", "durability", "rewrites", "version"}},
      "left_out": {<key>: <why it could not be measured>},
-     "measures": {<measure>: {"date", "rounds", "machine": {"cores", "memory_bytes", "system", "python", "filesystem"},
-                              "failed": {<key>: <what it said>}, "rows": [<row>]}}}
+     "measures": {<measure>: {"date", "rounds", "failed": {<key>: <what it said>}, "rows": [<row>],
+                              "machine": {"cores", "memory_bytes", "system", "filesystem", "versions"}}}}
 
-A row has the key of its contender in "contender", what sets it apart in its group (a length, a number of processes), and
-its figures. A figure that was taken once in each round is a list, round by round: the contenders of a group took turns, so
-the same place of two lists is the same minute of the same machine. Times are microseconds, sizes bytes.
+A row has the key of its contender in "contender", what sets it apart in its group (a length, a number of processes),
+and its figures. A figure that was taken once in each round is a list, round by round: the contenders of a group took
+turns, so the same place of two lists is the same minute of the same machine. Times are microseconds, sizes bytes.
 A measure that is run anew takes the place of the one before; the others stay, with their own date and machine.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.metadata
 import json
 import os
 import platform
+import sqlite3
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +28,7 @@ from typing import Any
 
 from tests.benchmark.contenders import CONTENDERS, Contender
 from tests.peers.environments import python
+from tests.servers.binaries import Missing, find_postgresql
 
 SCHEMA = 1
 FILE = Path(__file__).with_name("results.json")
@@ -43,8 +46,9 @@ def recorded(file: Path = FILE) -> dict[str, Any]:
     return found
 
 
-def merged(before: Mapping[str, Any], contenders: Mapping[str, Any], left_out: Mapping[str, str],
-           measures: Mapping[str, Any]) -> dict[str, Any]:
+def merged(
+    before: Mapping[str, Any], contenders: Mapping[str, Any], left_out: Mapping[str, str], measures: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the results with these measures in place of the ones before."""
     everybody = {**before["contenders"], **contenders}
     return {
@@ -88,8 +92,8 @@ def machine(place: Path) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
-        "python": platform.python_version(),
         "filesystem": _filesystem(place),
+        "versions": _versions(),
     }
 
 
@@ -118,6 +122,14 @@ def _is_ext4(place: Path) -> bool:
     mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
     at = [kind for point, kind in sorted(mounts) if place.resolve().is_relative_to(point)]
     return at[-1:] == ["ext4"]
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version}
+    with contextlib.suppress(Missing):
+        said = subprocess.run([find_postgresql() / "postgres", "--version"], capture_output=True, text=True, check=True)
+        found["PostgreSQL"] = said.stdout.split()[2]
+    return found | {name: importlib.metadata.version(name) for name in ("filelock", "sqlalchemy", "psycopg")}
 
 
 def _version(contender: Contender) -> str:

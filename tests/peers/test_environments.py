@@ -15,8 +15,18 @@ from tests.peers.environments import HERE, PEERS, NotInstalled, lock_command, py
 
 
 def test_there_are_peers() -> None:
-    """PraisonAI and five others, each with an adapter, so nothing below looks at nothing."""
-    assert PEERS == ("agno", "langchain", "llamaindex", "openai_agents", "praisonai", "strands")
+    """PraisonAI and eight others, so nothing below looks at nothing."""
+    eight = (
+        "agent_framework",
+        "agno",
+        "google_adk",
+        "langchain",
+        "langgraph",
+        "llamaindex",
+        "openai_agents",
+        "strands",
+    )
+    assert sorted((*eight, "praisonai")) == list(PEERS)
 
 
 @pytest.mark.parametrize("peer", PEERS)

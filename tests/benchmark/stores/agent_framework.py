@@ -1,4 +1,4 @@
-"""Microsoft Agent Framework: a session in a `FileSessionStore`, got and set for each append; or a `FileHistoryProvider`."""
+"""Microsoft Agent Framework: a `FileSessionStore`, got and set for each append; or a `FileHistoryProvider`."""
 
 from __future__ import annotations
 

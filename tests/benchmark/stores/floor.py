@@ -26,6 +26,7 @@ class Rename:
         self._place, self._synced = place, synced
         self._file, self._lock = "", FileLock(Path(place) / "lock")
         self._body, self._piece, self._end = bytearray(), b"", b""
+        self._at_hand: list[tuple[str, str]] = []
 
     def fill(self, session_id: str, texts: Sequence[str]) -> None:
         """Take the bytes of our file of such a session, and the bytes by which one more message makes it longer."""
@@ -37,7 +38,7 @@ class Rename:
         before = Path(self._file).read_bytes()
         ours.add_user_message(session_id, texts[-1])
         after = Path(self._file).read_bytes()
-        common = len(os.path.commonprefix([before, after]))
+        common = next(place for place, pair in enumerate(zip(before, after, strict=False)) if len({*pair}) > 1)
         self._piece = after[common : common + len(after) - len(before)]
         self._end = after[common + len(self._piece) :]
         self._body = bytearray(after)
@@ -61,12 +62,15 @@ class Rename:
                 os.close(directory)
 
     def read(self, session_id: str) -> Any:
-        """Read the bytes and decode them."""
-        return json.loads((Path(self._place) / f"{session_id}.json").read_bytes())
+        """Build the list that a caller gets of the messages at hand; those are read once, and never looked at again."""
+        if not self._at_hand:
+            session = json.loads((Path(self._place) / f"{session_id}.json").read_bytes())
+            self._at_hand = [(message["role"], message["content"]) for message in session["messages"]]
+        return [{"role": role, "content": content} for role, content in self._at_hand]
 
     def texts(self, history: Any) -> list[str]:
         """Return the content of each message."""
-        return [message["content"] for message in history["messages"]]
+        return [message["content"] for message in history]
 
 
 class Rows:
@@ -93,7 +97,9 @@ class Rows:
 
     def read(self, session_id: str) -> Any:
         """Select the rows."""
-        return self._base.execute("SELECT body FROM messages WHERE session = ? ORDER BY number", (session_id,)).fetchall()
+        return self._base.execute(
+            "SELECT body FROM messages WHERE session = ? ORDER BY number", (session_id,)
+        ).fetchall()
 
     def texts(self, history: Any) -> list[str]:
         """Return the column."""
