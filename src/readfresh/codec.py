@@ -17,6 +17,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, NoReturn
 
 SCHEMA_VERSION = 1
@@ -29,6 +30,46 @@ _FIRST = (
     "gateway_session_id", "agent_id", "parent_id", "forked_from_message_id", "children_ids", "is_shared", "metadata",
 )  # fmt: skip
 _LAST = ("archived_messages", "messages", "snapshots", "snapshot_storage")
+
+_BETWEEN_LINES = b",\n    "
+_MESSAGES = b',\n  "messages": [\n    '
+
+
+class Line:
+    """A value that is one line of a file. It cannot change, and so keeps that line once it has been made."""
+
+    __slots__ = ("_line",)
+    _line: bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that stands for it."""
+        raise NotImplementedError
+
+    def line(self) -> bytes:
+        """Return the line that stands for it."""
+        try:
+            return self._line
+        except AttributeError:
+            line = encode_line(self.to_dict())
+            object.__setattr__(self, "_line", line)
+            return line
+
+
+class Lines(tuple[Line, ...]):
+    """Values that `encode` takes for the list of the objects that stand for them."""
+
+    __slots__ = ()
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield their lines and what stands between two; in one part where all of them have been made before."""
+        try:
+            yield _BETWEEN_LINES.join(map(_made, self))
+        except AttributeError:
+            for place, value in enumerate(self):
+                yield _BETWEEN_LINES + value.line() if place else value.line()
+
+
+_made = attrgetter("_line")
 
 
 class NotASession(Exception):
@@ -50,6 +91,8 @@ class Moved(Exception):
 def encode(data: Mapping[str, Any], max_bytes: int | None = None) -> bytes:
     """Return the bytes of the file that holds the session `data`, with the schema version in it.
 
+    A list of objects may be given as `Lines`: the bytes are the same, and each line is made once.
+
     Raises:
         TooLong: they would be more than `max_bytes`; no more than that has been made.
     """
@@ -60,10 +103,7 @@ def encode(data: Mapping[str, Any], max_bytes: int | None = None) -> bytes:
         size += len(part)
         if max_bytes is not None and size > max_bytes:
             raise TooLong
-    raw = "".join(parts).encode()
-    if max_bytes is not None and len(raw) > max_bytes:
-        raise TooLong
-    return raw
+    return b"".join(parts)
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -81,12 +121,38 @@ def decode(raw: bytes) -> dict[str, Any]:
     return data
 
 
+def decode_after(raw: bytes, known: Lines) -> dict[str, Any] | None:
+    """Return what `decode` does, with only those messages that stand after the `known` ones; None to say: decode it.
+
+    Where the list of messages begins with the lines of the known ones, those are JSON, and what they stand for is
+    known. What stands before the list and what comes after them is decoded: the first has to be an object when it is
+    closed, so that the list is a field of the session and of nothing in it, the second a list when it is opened.
+    """
+    first = _BETWEEN_LINES.join(map(Line.line, known))
+    head, begins, rest = raw.partition(_MESSAGES)
+    if not (known and begins and rest.startswith(first)):
+        return None
+    rest = rest[len(first) :]
+    if not rest.startswith((_BETWEEN_LINES + b"{", b"\n  ]")):
+        return None
+    try:
+        data = decode_object(head + b"}")
+        after = decode_object(b'{"messages": [' + rest.removeprefix(b","))
+        if data.keys() & after.keys() or MOVED in data or MOVED in after:
+            return None
+        data.update(after)
+        check_version(data.pop("schema_version", 0))
+    except (NotASession, TooNew):  # `decode` says what is wrong with the whole
+        return None
+    return data
+
+
 def decode_object(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`; raise `NotASession` as `decode` does."""
     try:
         data = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
         if b"\\ud" in raw or b"\\uD" in raw:
-            _line(data).encode()
+            _text(data).encode()
     except NotASession:
         raise
     except UnicodeDecodeError as error:
@@ -114,15 +180,20 @@ def check_version(version: object) -> None:
 
 
 def encode_object(data: Mapping[str, Any]) -> str:
-    """Return the line that holds the JSON object `data`, as it stands in a file and in a database."""
-    return _line(data)
+    """Return the line that holds the JSON object `data`, as it stands in a database."""
+    return _text(data)
 
 
-def _line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+def encode_line(value: object) -> bytes:
+    """Return the line that holds the JSON value, as it stands in a file."""
+    return _text(value).encode()
 
 
-def _parts(data: Mapping[str, Any]) -> Iterator[str]:
+# Made once: `json.dumps` makes one for every call that asks for anything. What is encoded is frozen, so holds no circle.
+_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
+
+
+def _parts(data: Mapping[str, Any]) -> Iterator[bytes]:
     fields = {"schema_version": SCHEMA_VERSION, **{key: data[key] for key in data if key != "schema_version"}}
     order = [
         *(key for key in _FIRST if key in fields),
@@ -130,15 +201,19 @@ def _parts(data: Mapping[str, Any]) -> Iterator[str]:
         *(key for key in _LAST if key in fields),
     ]
     for number, key in enumerate(order):
-        yield f"{',' if number else '{'}\n  {_line(key)}: "
+        yield f"{',' if number else '{'}\n  {_text(key)}: ".encode()
         value = fields[key]
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        if isinstance(value, Lines) and value:
+            yield b"[\n    "
+            yield from value.parts()
+            yield b"\n  ]"
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             for place, item in enumerate(value):
-                yield f"{',' if place else '['}\n    {_line(item)}"
-            yield "\n  ]"
+                yield (_BETWEEN_LINES if place else b"[\n    ") + encode_line(item)
+            yield b"\n  ]"
         else:
-            yield _line(value)
-    yield "\n}\n"
+            yield encode_line(value)
+    yield b"\n}\n"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
