@@ -189,7 +189,7 @@ def encode_line(value: object) -> bytes:
     return _text(value).encode()
 
 
-# Made once: `json.dumps` makes one for every call that asks for anything. What is encoded is frozen, so holds no circle.
+# Made once: `json.dumps` makes one for every call that asks for anything. What is frozen holds no circle.
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 

@@ -24,6 +24,8 @@ from weakref import WeakValueDictionary
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from readfresh.pins import Pin, Version, close_all, version_of
+
 # With 8 processes and a poll of 1 ms the 99th percentile of the wait is 20 ms; with filelock's 50 ms it is 101 ms.
 POLL_INTERVAL_SECONDS = 0.001
 
@@ -87,7 +89,12 @@ class Disk:
                 on_acquired=descriptors.append,
             )
             try:
-                file_lock.acquire()
+                try:
+                    file_lock.acquire()
+                except OSError as error:
+                    if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
+                        raise
+                    file_lock.acquire()
             except Timeout:
                 raise TimeoutError(f"another process held the lock for {timeout_seconds} s") from None
             try:
@@ -105,7 +112,7 @@ class Disk:
             TooLarge: it has more than `max_bytes` bytes; nothing was read.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = _open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -129,6 +136,31 @@ class Disk:
         finally:
             os.close(descriptor)
 
+    def pin(self, path: str) -> Pin | None:
+        """Hold the file `path` open, so that no other file is taken for it; None when that cannot be done.
+
+        Whoever reads it instead meets the reason, if there is one.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            return Pin(descriptor, version_of(status))
+        os.close(descriptor)
+        return None
+
+    def version(self, path: str) -> Version | None:
+        """Return the version of the file that stands at `path` now; None when there is none, or none that can be seen.
+
+        Two are equal when they are of one file that is pinned.
+        """
+        try:
+            return version_of(os.lstat(path))
+        except OSError:
+            return None
+
     def exists(self, path: str) -> bool:
         """Return whether anything at all stands at `path`, a dangling link included."""
         try:
@@ -139,7 +171,7 @@ class Disk:
 
     def create(self, path: str) -> int:
         """Create the file `path`, which must not exist, open it for writing, and return its descriptor."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return _open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write all of `data`."""
@@ -172,7 +204,7 @@ class Disk:
 
     def sync_directory(self, directory: str) -> None:
         """Return when what was created, renamed and deleted in `directory` has reached the disk."""
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = _open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -180,6 +212,8 @@ class Disk:
 
     def make_directory(self, directory: str) -> list[str]:
         """Create `directory` and its missing parents, all private (0700); return the parents of what was created."""
+        if os.path.isdir(directory):
+            return []
         missing = []
         path = Path(directory)
         while not path.exists() and path != path.parent:  # a drive that is not there is its own parent
@@ -198,6 +232,16 @@ def system_disk() -> Disk:
 
         return WindowsDisk()
     return Disk()
+
+
+def _open(path: str, flags: int) -> int:
+    """Open a file, private where it is made; what is pinned is let go before it is said that no more can be opened."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
+            raise
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _let_go(file_lock: BaseFileLock, descriptor: int) -> None:

@@ -317,13 +317,12 @@ class SessionData:
 
     def without_lists(self) -> Self:
         """Return this session without its messages and snapshots."""
-        return dataclasses.replace(self, **dict.fromkeys(self._lists, ()))
+        none: dict[str, Any] = dict.fromkeys(self._lists, ())
+        return dataclasses.replace(self, **none)
 
     def after(self, earlier: SessionData) -> Self:
         """Return this session with the messages and snapshots of an `earlier` one before its own."""
-        return dataclasses.replace(
-            self, **{name: getattr(earlier, name) + getattr(self, name) for name in self._lists}
-        )
+        return dataclasses.replace(self, **{name: getattr(earlier, name) + getattr(self, name) for name in self._lists})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
