@@ -32,7 +32,7 @@ _FIRST = (
 _LAST = ("archived_messages", "messages", "snapshots", "snapshot_storage")
 
 _BETWEEN_LINES = b",\n    "
-_MESSAGES = b',\n  "messages": [\n    '
+_MESSAGES = b',\n  "messages": ['
 
 
 class Line:
@@ -46,11 +46,11 @@ class Line:
         raise NotImplementedError
 
     def line(self) -> bytes:
-        """Return the line that stands for it."""
+        """Return the line that stands for it, after the comma and the break that part it from the one before."""
         try:
             return self._line
         except AttributeError:
-            line = encode_line(self.to_dict())
+            line = _BETWEEN_LINES + encode_line(self.to_dict())
             object.__setattr__(self, "_line", line)
             return line
 
@@ -60,13 +60,15 @@ class Lines(tuple[Line, ...]):
 
     __slots__ = ()
 
-    def parts(self) -> Iterator[bytes]:
-        """Yield their lines and what stands between two; in one part where all of them have been made before."""
+    def made(self) -> list[bytes]:
+        """Return the lines of those at its beginning that have one; as a rule all but the last."""
+        new = len(self)
+        while new and not hasattr(self[new - 1], "_line"):
+            new -= 1
         try:
-            yield _BETWEEN_LINES.join(map(_made, self))
+            return list(map(_made, self[:new]))
         except AttributeError:
-            for place, value in enumerate(self):
-                yield _BETWEEN_LINES + value.line() if place else value.line()
+            return []
 
 
 _made = attrgetter("_line")
@@ -94,16 +96,22 @@ def encode(data: Mapping[str, Any], max_bytes: int | None = None) -> bytes:
     A list of objects may be given as `Lines`: the bytes are the same, and each line is made once.
 
     Raises:
-        TooLong: they would be more than `max_bytes`; no more than that has been made.
+        TooLong: they would be more than `max_bytes`; no more than that has been made of what is new.
     """
-    parts = []
-    size = 0
+    parts: list[bytes] = []
+    new = 0
     for part in _parts(data):
-        parts.append(part)
-        size += len(part)
-        if max_bytes is not None and size > max_bytes:
+        if isinstance(part, list):
+            parts += part
+        else:
+            parts.append(part)
+            new += len(part)
+        if max_bytes is not None and new > max_bytes:
             raise TooLong
-    return b"".join(parts)
+    raw = b"".join(parts)
+    if max_bytes is not None and len(raw) > max_bytes:
+        raise TooLong
+    return raw
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -128,9 +136,9 @@ def decode_after(raw: bytes, known: Lines) -> dict[str, Any] | None:
     known. What stands before the list and what comes after them is decoded: the first has to be an object when it is
     closed, so that the list is a field of the session and of nothing in it, the second a list when it is opened.
     """
-    first = _BETWEEN_LINES.join(map(Line.line, known))
+    first = b"".join(map(Line.line, known))[1:]
     head, begins, rest = raw.partition(_MESSAGES)
-    if not (known and begins and rest.startswith(first)):
+    if not (first and begins and rest.startswith(first)):
         return None
     rest = rest[len(first) :]
     if not rest.startswith((_BETWEEN_LINES + b"{", b"\n  ]")):
@@ -193,7 +201,7 @@ def encode_line(value: object) -> bytes:
 _text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
 
 
-def _parts(data: Mapping[str, Any]) -> Iterator[bytes]:
+def _parts(data: Mapping[str, Any]) -> Iterator[bytes | list[bytes]]:
     fields = {"schema_version": SCHEMA_VERSION, **{key: data[key] for key in data if key != "schema_version"}}
     order = [
         *(key for key in _FIRST if key in fields),
@@ -204,8 +212,12 @@ def _parts(data: Mapping[str, Any]) -> Iterator[bytes]:
         yield f"{',' if number else '{'}\n  {_text(key)}: ".encode()
         value = fields[key]
         if isinstance(value, Lines) and value:
-            yield b"[\n    "
-            yield from value.parts()
+            made = value.made()
+            if made:
+                yield b"[" + made[0][1:]
+                yield made[1:]
+            for place in range(len(made), len(value)):
+                yield value[place].line() if place else b"[" + value[place].line()[1:]
             yield b"\n  ]"
         elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             for place, item in enumerate(value):
