@@ -16,7 +16,8 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -24,9 +25,11 @@ from weakref import WeakValueDictionary
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from readfresh.pins import Pin, Version, close_all, version_of
+from readfresh import waiting
+from readfresh.pins import Pin, Version, close_all, open_file, version_of
 
-# With 8 processes and a poll of 1 ms the 99th percentile of the wait is 20 ms; with filelock's 50 ms it is 101 ms.
+# Where flock(2) cannot be waited for: with 8 processes the 99th percentile of the wait is 20 ms; with filelock's own
+# 50 ms it is 101 ms.
 POLL_INTERVAL_SECONDS = 0.001
 
 
@@ -39,11 +42,18 @@ class TooLarge(OSError):
 
 
 class HeldLock:
-    """A lock that is held, until the `with` block of `Disk.lock` ends."""
+    """A lock that is held, until the `with` block of `Disk.lock` ends.
 
-    def __init__(self, path: str, descriptor: int) -> None:
+    Args:
+        path: of the lock file.
+        descriptor: of the lock file; it holds the lock.
+        let_go: lets go of it.
+    """
+
+    def __init__(self, path: str, descriptor: int, let_go: Callable[[int], None]) -> None:
         self._path = path
         self._descriptor = descriptor
+        self._let_go = let_go
 
     def still_stands(self) -> bool:
         """Return whether the lock file at the path is the one that is locked.
@@ -55,6 +65,10 @@ class HeldLock:
         except FileNotFoundError:
             return False
 
+    def let_go(self) -> None:
+        """Let go of it."""
+        self._let_go(self._descriptor)
+
 
 class Disk:
     """The file system of a POSIX machine. Its methods may be called from any thread."""
@@ -65,7 +79,8 @@ class Disk:
     def lock(self, path: str, timeout_seconds: float) -> Iterator[HeldLock]:
         """Hold the exclusive lock on the file `path`, which is created if need be.
 
-        Waits first for the threads of this process, then, with flock(2) through filelock, for other processes.
+        Waits first for the threads of this process, then for other processes: the lock is one of flock(2), taken
+        through filelock when it is free, and waited for by `waiting` when it is not.
         The death of a holder frees the lock.
 
         Raises:
@@ -78,29 +93,13 @@ class Disk:
         if not thread_lock.lock.acquire(timeout=timeout_seconds):
             raise TimeoutError(f"another thread held the lock for {timeout_seconds} s")
         try:
-            descriptors: list[int] = []
-            file_lock = FileLock(
-                path,
-                timeout=max(0.0, deadline - time.monotonic()),
-                mode=0o600,
-                poll_interval=POLL_INTERVAL_SECONDS,
-                fallback_to_soft=False,
-                preserve_lock_file=True,
-                on_acquired=descriptors.append,
-            )
+            held = thread_lock.taken(path) or _waited_for(path, thread_lock, deadline)
+            if held is None:
+                raise TimeoutError(f"another process held the lock for {timeout_seconds} s")
             try:
-                try:
-                    file_lock.acquire()
-                except OSError as error:
-                    if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
-                        raise
-                    file_lock.acquire()
-            except Timeout:
-                raise TimeoutError(f"another process held the lock for {timeout_seconds} s") from None
-            try:
-                yield HeldLock(path, descriptors[0])
+                yield held
             finally:
-                _let_go(file_lock, descriptors[0])
+                held.let_go()
         finally:
             thread_lock.lock.release()
 
@@ -112,7 +111,7 @@ class Disk:
             TooLarge: it has more than `max_bytes` bytes; nothing was read.
         """
         try:
-            descriptor = _open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = open_file(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -171,7 +170,7 @@ class Disk:
 
     def create(self, path: str) -> int:
         """Create the file `path`, which must not exist, open it for writing, and return its descriptor."""
-        return _open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
+        return open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write all of `data`."""
@@ -204,7 +203,7 @@ class Disk:
 
     def sync_directory(self, directory: str) -> None:
         """Return when what was created, renamed and deleted in `directory` has reached the disk."""
-        descriptor = _open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = open_file(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -234,16 +233,6 @@ def system_disk() -> Disk:
     return Disk()
 
 
-def _open(path: str, flags: int) -> int:
-    """Open a file, private where it is made; what is pinned is let go before it is said that no more can be opened."""
-    try:
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
-            raise
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
-
-
 def _let_go(file_lock: BaseFileLock, descriptor: int) -> None:
     """Release a lock; one that the system does not unlock is free when this raises, all the same."""
     try:
@@ -262,13 +251,67 @@ def _let_go(file_lock: BaseFileLock, descriptor: int) -> None:
 
 
 class _ThreadLock:
-    """A lock among the threads of this process; a class of its own because a bare lock cannot be held weakly."""
+    """A lock among the threads of this process, and the lock of the file that its holder may take."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self._file_lock: BaseFileLock | None = None  # making one takes as long as taking it
+        self._descriptor = -1
+
+    def taken(self, path: str, timeout_seconds: float = 0) -> HeldLock | None:
+        """Return the lock of the file, which is asked for until the time has passed; None when it was not free."""
+        file_lock, self._file_lock = self._file_lock or self._made(path), None
+        try:
+            try:
+                file_lock.acquire(timeout=timeout_seconds)
+            except OSError as error:
+                if isinstance(error, Timeout) or error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
+                    raise
+                file_lock.acquire(timeout=timeout_seconds)
+        except Timeout:
+            return None
+
+        def let_go(descriptor: int) -> None:
+            _let_go(file_lock, descriptor)
+            self._file_lock = file_lock
+
+        return HeldLock(path, self._descriptor, let_go)
+
+    def _made(self, path: str) -> BaseFileLock:
+        def acquired(descriptor: int) -> None:
+            self._descriptor = descriptor
+
+        return FileLock(
+            path,
+            mode=0o600,
+            thread_local=False,
+            poll_interval=POLL_INTERVAL_SECONDS,
+            fallback_to_soft=False,
+            preserve_lock_file=True,
+            on_acquired=acquired,
+        )
+
+
+def _waited_for(path: str, thread_lock: _ThreadLock, deadline: float) -> HeldLock | None:
+    """Return the lock of a file that another process holds; None when it was not free in time."""
+    while (left := deadline - time.monotonic()) > 0:
+        if not waiting.IS_POSSIBLE:
+            return thread_lock.taken(path, left)
+        try:
+            descriptor = waiting.wait_for(path, left)
+        except FileNotFoundError:
+            held = thread_lock.taken(path)
+        else:
+            held = None if descriptor is None else HeldLock(path, descriptor, waiting.let_go)
+        if held is not None and held.still_stands():
+            return held
+        if held is not None:
+            held.let_go()  # of a file that was deleted meanwhile
+    return None
 
 
 _thread_locks: WeakValueDictionary[str, _ThreadLock] = WeakValueDictionary()
+_used_last: deque[_ThreadLock] = deque(maxlen=256)  # kept for who asks for them again
 _thread_locks_guard = threading.Lock()
 
 
@@ -277,6 +320,7 @@ def _thread_lock(path: str) -> _ThreadLock:
         found = _thread_locks.get(path)
         if found is None:
             found = _thread_locks[path] = _ThreadLock()
+        _used_last.append(found)
         return found
 
 
@@ -284,6 +328,7 @@ def _forget_thread_locks() -> None:
     # A thread that held one does not exist in the child, and nobody would release it there.
     global _thread_locks, _thread_locks_guard
     _thread_locks = WeakValueDictionary()
+    _used_last.clear()
     _thread_locks_guard = threading.Lock()
 
 

@@ -17,6 +17,7 @@ two files that were made within one tick of the clock have the same times.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections import OrderedDict
@@ -99,6 +100,16 @@ def close_all() -> bool:
         while _kept:
             next(iter(_kept))._close()
     return any_kept
+
+
+def open_file(path: str, flags: int) -> int:
+    """Open a file as open(2) does, private where it is made; what is kept gives way to a process's limit of files."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
+            raise
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 _kept: OrderedDict[Pin, None] = OrderedDict()  # what was used last stands last
