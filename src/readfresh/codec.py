@@ -17,6 +17,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NoReturn
 
@@ -209,9 +210,11 @@ def _parts(data: Mapping[str, Any]) -> Iterator[bytes | list[bytes]]:
         *(key for key in _LAST if key in fields),
     ]
     for number, key in enumerate(order):
-        yield f"{',' if number else '{'}\n  {_text(key)}: ".encode()
+        yield (b"," if number else b"{") + _key(key)
         value = fields[key]
-        if isinstance(value, Lines) and value:
+        if value is None:
+            yield b"null"
+        elif isinstance(value, Lines) and value:
             made = value.made()
             if made:
                 yield b"[" + made[0][1:]
@@ -226,6 +229,11 @@ def _parts(data: Mapping[str, Any]) -> Iterator[bytes | list[bytes]]:
         else:
             yield encode_line(value)
     yield b"\n}\n"
+
+
+@lru_cache(maxsize=256)
+def _key(key: str) -> bytes:
+    return f"\n  {_text(key)}: ".encode()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class SessionFiles(Generic[S]):
             return kept
         if not self._file_stands(session_id, ReadFailed):
             return None
-        with ExitStack() as locked:
+        with self._closing_what_was_kept(session_id), ExitStack() as locked:
             try:
                 locked.enter_context(self._locked(session_id, ReadFailed))
             except ReadFailed as error:
@@ -157,7 +157,7 @@ class SessionFiles(Generic[S]):
             self._make_directory(session_id)
         elif not self._file_stands(session_id, WriteFailed):
             return False
-        with self._locked(session_id, WriteFailed) as lock:
+        with self._closing_what_was_kept(session_id), self._locked(session_id, WriteFailed) as lock:
             current = self._load_and_keep(session_id, WriteFailed)
             if current is None and not create:
                 return False
@@ -316,9 +316,24 @@ class SessionFiles(Generic[S]):
         pin.used()
         return kept
 
+    @contextmanager
+    def _closing_what_was_kept(self, session_id: str) -> Iterator[None]:
+        """Close, after the block, what was kept before it and is no longer.
+
+        The system deletes a file that has been replaced when nobody holds it open, and nobody has to wait for that: the
+        lock has been let go by then.
+        """
+        earlier = self._pins.get(session_id)
+        try:
+            yield
+        finally:
+            if earlier is not None and earlier is not self._pins.get(session_id):
+                earlier.close()
+
     def _keep(self, session_id: str, pin: Pin | None, session: S) -> None:
-        self.forget(session_id)
-        if pin is not None:
+        if pin is None:
+            self._pins.pop(session_id, None)
+        else:
             self._pins[session_id] = pin
             pin.keep(session)
 
