@@ -5,22 +5,40 @@ A table stands between ``<!-- orders -->`` and ``<!-- end -->``; the name is one
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.proofs.figures import recorded
+from tests.matrix.stores import THEIRS
+from tests.proofs.figures import FOLDER, recorded
+from tests.proofs.orders.parts import LONG_ONES, MIXTURES
 from tests.proofs.power import table
+from tests.proofs.rung import Part
 from tests.proofs.rungs import PARTS
 from tests.proofs.teeth import matrix
+from tests.proofs.threads.theirs import LEADS_THERE, OUT_OF_SIGHT
 from tests.sabotage.faults import VARIABLE, all_faults
 from tests.sabotage.faults_found import TRACK_RECORD, Found
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/testing/index.md", "docs/testing/teeth.md")
-RUNGS = ("orders", "threads", "kills", "power", "faults", "processes", "model", "fuzz", "seam")
+REPORTS = ROOT / "tests" / "matrix" / "reports"
+SECTIONS = {
+    "orders": "every-order",
+    "threads": "every-order-without-the-seam",
+    "kills": "every-crash",
+    "power": "loss-of-power",
+    "faults": "every-fault",
+    "processes": "many-processes-for-long",
+    "model": "against-a-model",
+    "fuzz": "files-that-nobody-would-write",
+    "seam": "the-seam-is-complete",
+}
+"""Where the page tells of each rung."""
+RUNGS = tuple(SECTIONS)
 
 _TABLE = re.compile(r"(?<=<!-- )(?!end )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
@@ -35,29 +53,64 @@ def tables_in(text: str) -> list[str]:
     return [found[1] for found in _TABLE.finditer(text)]
 
 
-def parts_of(rung: str) -> list[dict[str, Any]]:
-    """Return the figures of a rung's parts; those that are shares of one thing are added up."""
+def added_up(parts: Iterable[Part]) -> list[dict[str, Any]]:
+    """Return the figures of parts; those that are shares of one thing are added up."""
     found: dict[str, dict[str, Any]] = {}
-    for part in PARTS.values():
-        if part.rung == rung:
-            figures = recorded(part.key)
-            known = found.setdefault(part.what, {"what": part.what, "counts": {}, "seconds": 0.0})
-            known["seconds"] += figures["seconds"]
-            for name, count in figures["counts"].items():
-                known["counts"][name] = known["counts"].get(name, 0) + count
+    for part in parts:
+        figures = recorded(part.key)
+        known = found.setdefault(part.what, {"what": part.what, "counts": {}, "seconds": 0.0, "day": ""})
+        known["seconds"] += figures["seconds"]
+        known["day"] = max(known["day"], figures["run"]["date"])
+        for name, count in figures["counts"].items():
+            known["counts"][name] = known["counts"].get(name, 0) + count
     return list(found.values())
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    between = "; " if any("," in name for name in counts) else ", "
+    return between.join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _rung(rung: str) -> Iterator[str]:
     yield from ("| tried | how much | seconds |", "|---|---|---|")
-    for part in parts_of(rung):
-        counts = ", ".join(f"{count:,} {name}" for name, count in part["counts"].items())
-        yield f"| {part['what']} | {counts} | {part['seconds']:.1f} |"
+    for part in added_up(part for part in PARTS.values() if part.rung == rung):
+        yield f"| {part['what']} | {_counted(part['counts'])} | {part['seconds']:.1f} |"
+
+
+def _orders_for_long() -> Iterator[str]:
+    """Yield a row for all that LONG_RUN=1 has recorded; what has not been run whole has none."""
+    parts = (*MIXTURES, *LONG_ONES)
+    unrun = {part.what for part in parts if not (FOLDER / f"{part.key}.json").exists()}
+    yield from ("| tried | how much | seconds | day |", "|---|---|---|---|")
+    for part in added_up(part for part in parts if part.what not in unrun):
+        yield f"| {part['what']} | {_counted(part['counts'])} | {part['seconds']:.1f} | {part['day']} |"
+
+
+def _theirs() -> Iterator[str]:
+    """Yield a row for each store of other people's: what its schedules end in, or why it was given none."""
+    yield from ("| store | version | programs | schedules | what was found |", "|---|---|--:|--:|---|")
+    for store in THEIRS:
+        out_of_sight = OUT_OF_SIGHT.get(store.key)
+        kept = json.loads((REPORTS / f"{store.key}.json").read_text("utf-8")) if out_of_sight else None
+        figures = kept or recorded(f"threads-theirs-{store.key}")
+        programs = {} if kept else figures["programs"]
+        found = [f"not tried: {out_of_sight}"] if kept else [*_found_in(programs)]
+        schedules = sum(program["schedules"] for program in programs.values())
+        name = f"[{figures['store']}](../conformance/stores/{store.key}.md)"
+        yield f"| {name} | {figures['version']} | {len(programs)} | {schedules:,} | {'<br>'.join(found) or 'nothing'} |"
+
+
+def _found_in(programs: Mapping[str, Any]) -> Iterator[str]:
+    for name, program in programs.items():
+        found = [program[kind]["what"] for kind in ("lost", "raised") if program[kind]]
+        if found:
+            yield f"{name}: {'; '.join(found).replace(LEADS_THERE, '')}"
 
 
 def _matrix() -> Iterator[str]:
     columns = [column.name for column in matrix.shown()]
-    yield "| fault | " + " | ".join(columns) + " |"
+    heads = [f"[{column}](index.md#{SECTIONS[column.partition(',')[0]]})" for column in columns]
+    yield "| fault | " + " | ".join(heads) + " |"
     yield "|---" * (len(columns) + 1) + "|"
     cells = matrix.recorded()
     for name in matrix.teeth():
@@ -92,19 +145,27 @@ def _run() -> Iterator[str]:
 
 def _soak() -> Iterator[str]:
     report = recorded("soak")
-    counts = ", ".join(f"{count:,} {name}" for name, count in report["counts"].items())
     yield from ("| what | in that run |", "|---|---|")
     yield f"| day | {report['run']['date']} |"
     yield f"| for | {report['seconds']:,} seconds, with {report['processes']} processes |"
-    yield f"| how much | {counts} |"
+    yield f"| how much | {_counted(report['counts'])} |"
     yield f"| verdict | {report['verdict']} |"
     yield f"| a call waited | {report['median_wait_ms']} ms at the median, {report['longest_wait_ms']} ms at most |"
+
+
+def _atheris() -> Iterator[str]:
+    report = recorded("atheris")
+    yield from ("| what | in that run |", "|---|---|")
+    yield f"| day | {report['run']['date']} |"
+    yield f"| for | {report['seconds']:,} seconds |"
+    yield f"| how much | {_counted(report['counts'])} |"
+    yield "| found | nothing: a run that finds something is not kept |"
 
 
 def _track_record() -> Iterator[str]:
     yield from ("| what happened | found by | the command that shows it |", "|---|---|---|")
     for found in TRACK_RECORD:
-        yield f"| {found.what} | {found.rung} | `{shown_by(found)}` |"
+        yield f"| {found.what} | [{found.rung}](#{SECTIONS[found.rung]}) | `{shown_by(found)}` |"
 
 
 def shown_by(found: Found) -> str:
@@ -119,7 +180,10 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     **{rung: (lambda rung=rung: _rung(rung)) for rung in RUNGS},  # type: ignore[misc]
     "weaker": table.rows,
     "ext4": table.rows_of_the_real_disk,
+    "orders-for-long": _orders_for_long,
+    "theirs": _theirs,
     "soak": _soak,
+    "atheris": _atheris,
     "matrix": _matrix,
     "faults-that-are-put-in": _faults,
     "track-record": _track_record,

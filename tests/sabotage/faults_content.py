@@ -529,7 +529,10 @@ FAULTS: dict[str, Fault] = {
         unchanged_session_written_back, ("nothing-else-changes",), "a change that changes nothing rewrites the file"
     ),
     "damaged-is-reset": Fault(
-        damaged_is_reset, ("damage-is-kept",), "a damaged file is read as empty and overwritten by the next write"
+        damaged_is_reset,
+        ("damage-is-kept",),
+        "a damaged file is read as empty and overwritten by the next write",
+        found_by="fuzz-bytes",
     ),
     "damaged-is-moved": Fault(
         damaged_is_moved_aside, ("damage-is-kept",), "a damaged file is renamed, and the session starts afresh"
@@ -539,11 +542,18 @@ FAULTS: dict[str, Fault] = {
     "damaged-messages-skipped": Fault(
         damaged_messages_are_skipped, ("damage-is-kept",), "messages that cannot be read are skipped in silence"
     ),
-    "json-read-loosely": Fault(json_is_read_loosely, ("damage-is-kept",), "duplicate keys and NaN are read"),
-    "links-followed": Fault(
-        links_are_followed, ("damage-is-kept",), "a symbolic link in a session's place is read, and replaced by writes"
+    "json-read-loosely": Fault(
+        json_is_read_loosely, ("damage-is-kept",), "duplicate keys and NaN are read", found_by="fuzz-json"
     ),
-    "ids-folded": Fault(ids_folded, ("ids-are-apart",), "characters that a file name may not have become `_`"),
+    "links-followed": Fault(
+        links_are_followed,
+        ("damage-is-kept",),
+        "a symbolic link in a session's place is read, and replaced by writes",
+        found_by="fuzz-things",
+    ),
+    "ids-folded": Fault(
+        ids_folded, ("ids-are-apart",), "characters that a file name may not have become `_`", found_by="fuzz-ids"
+    ),
     "ids-cut": Fault(ids_cut, ("ids-are-apart",), "ids that are too long for a file name are cut"),
     "ids-used-as-paths": Fault(ids_used_as_paths, ("ids-are-apart",), "an id is used as a path"),
     "ids-lowered": Fault(ids_lowered, ("ids-are-apart",), "ids that differ in case share a file"),

@@ -240,6 +240,7 @@ FAULTS = {
         (),
         "a damaged file raises IndexError",
         (f"{DAMAGE}test_what_is_no_tree_is_damage_to_the_hierarchical_store[snapshot-refs-in-a-list]",),
+        found_by="fuzz-json",
     ),
     "pooled-message-made-for-each-name": Fault(
         pooled_message_made_for_each_name,

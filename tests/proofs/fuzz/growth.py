@@ -1,17 +1,22 @@
 """What a call costs, and whether that grows with what it works on, or faster.
 
-Processor time and the peak of memory at one size and at eight times that: in proportion they grow eightfold, with the
-square sixty-four fold. The bound between the two leaves room for a busy machine, and a measurement that exceeds it is
-repeated before it is believed: what decides is the smallest.
-What Python itself runs is counted too, call by call, and so is what is read and written: that is exact, and does not
-see into C.
+Costs are counted and never timed, at one size, twice that and four times that:
+
+1. Steps: the functions that are called, those that are written in C included. A method of a text or a list that goes
+   through all of it is as many steps as that is long.
+2. Allocated bytes: by how much the memory in use has risen between two steps, also where it has fallen again; what is
+   taken anew for what was given back between the same two is not seen. Only expensive files are looked at so closely.
+3. Moved bytes: what is read from files and written to them.
+
+A search within one call of C shows in none of these, such as that of a regular expression or of a dict whose keys share
+a hash. A file that invites one is made so large that the square would take many minutes, and the call has to return.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -20,13 +25,10 @@ from typing import Any
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError
 from tests.proofs.fuzz.memory import DIRECTORY, MemoryDisk
-from tests.store.support import Verb, verbs_of
+from tests.store.support import PATIENCE_SECONDS, ROOT, Verb, verbs_of
 
-TIMES = 8
-SLACK = 1.1  # a number may grow a digit
-STEPS_OF_LUCK = 300  # of a thread or an event loop
-AT_MOST = 24  # times as much, for eight times the size
-TRIES = 5
+TIMES = (1, 2, 4)
+GOES_THROUGH = ("count", "find", "index", "rfind", "rindex", "remove", "replace", "split", "splitlines", "copy")
 
 Kind = type[DefaultSessionStore[Any]]
 Use = Callable[[Any], object]
@@ -40,8 +42,9 @@ class Case:
         name: what is in them.
         make: makes the files of a size, by name.
         uses: what is done, by name; each is given a store.
-        size: the smaller of the two sizes.
+        size: the smallest of the sizes at which costs are counted.
         kind: the class of the store.
+        vast: a size at which the square takes many minutes, where no count may show it; 0 where counts do.
     """
 
     name: str
@@ -49,6 +52,22 @@ class Case:
     uses: Mapping[str, Use]
     size: int
     kind: Kind = HierarchicalSessionStore
+    vast: int = 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a call costs."""
+
+    steps: int
+    allocated_bytes: int
+    moved_bytes: int = 0
+
+
+LEEWAY = Cost(steps=300, allocated_bytes=100_000, moved_bytes=300)
+"""What a call may cost more for reasons of its own, such as the start of a thread or of an event loop."""
+SLACK = {"steps": 1.1, "allocated_bytes": 1.5, "moved_bytes": 1.1}
+"""In proportion, the second doubling adds twice what the first has: a number may grow a digit, and a dict by jumps."""
 
 
 def store_on(files: Mapping[str, bytes], kind: Kind, **arguments: Any) -> Any:
@@ -56,58 +75,89 @@ def store_on(files: Mapping[str, bytes], kind: Kind, **arguments: Any) -> Any:
     return kind(DIRECTORY, durability="process", disk=MemoryDisk(files), **arguments)
 
 
-def grows_too_fast(case: Case, use: Use) -> str | None:
-    """Return what grows faster than the files of a case do; None when nothing does."""
-    small, large = case.make(case.size), case.make(case.size * TIMES)
-    for what, measure in (("time", _seconds), ("memory", _peak_bytes)):
-        few, many = measure(case, small, use), measure(case, large, use)
-        for _ in range(TRIES):
-            if many <= AT_MOST * few:
-                break
-            # The larger of a small time may be luck, and so may the smaller of a large one.
-            few, many = max(few, measure(case, small, use)), min(many, measure(case, large, use))
-        else:
-            return f"{what} grows {many / few:.0f} times when the file grows {TIMES} times"
-    return None
+def cost_of(action: Callable[[], object], *, memory: bool = True) -> Cost:
+    """Return what an action costs in this thread, but for the bytes that it moves.
 
+    Args:
+        action: is done once.
+        memory: whether allocated bytes are counted, which takes several times as long.
+    """
+    steps = allocated = level = 0
 
-def _seconds(case: Case, files: Mapping[str, bytes], use: Use) -> float:
-    store = store_on(files, case.kind)
-    began = time.thread_time()
-    _tried(use, store)
-    return time.thread_time() - began
-
-
-def _peak_bytes(case: Case, files: Mapping[str, bytes], use: Use) -> float:
-    store = store_on(files, case.kind)
-    tracemalloc.start()
-    try:
-        _tried(use, store)
-        return tracemalloc.get_traced_memory()[1] + 100_000  # what any call takes
-    finally:
-        tracemalloc.stop()
-
-
-def _tried(use: Use, store: Any) -> None:
-    with suppress(SessionStoreError):
-        use(store)
-
-
-def steps_of(action: Callable[[], object]) -> int:
-    """Return how many functions are called, those that are written in C included."""
-    count = 0
-
-    def step(_frame: object, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
+    def step(_frame: object, event: str, argument: Any) -> None:
+        nonlocal steps, allocated, level
+        if memory:
+            now, peak = tracemalloc.get_traced_memory()
+            allocated += peak - level
+            level = now
+        if event == "c_call":
+            owner = getattr(argument, "__self__", None)
+            steps += 1
+            if isinstance(owner, bytes | str | list | tuple) and argument.__name__ in GOES_THROUGH:
+                steps += len(owner)
+        elif event == "call":
+            steps += 1
+        if memory:
+            tracemalloc.reset_peak()
 
     before = sys.getprofile()
+    if memory:
+        tracemalloc.start()
     sys.setprofile(step)
     try:
         action()
     finally:
         sys.setprofile(before)
-    return count
+        tracemalloc.stop()
+    return Cost(steps, allocated)
+
+
+def cost_on(files: Mapping[str, bytes], kind: Kind, use: Use, *, memory: bool = True) -> Cost:
+    """Return what it costs to use a store on files; an error of its own ends the use."""
+    store = store_on(files, kind, new_id=iter(["new-1", "new-2"]).__next__)
+    disk = store._storage.disk
+
+    def call() -> None:
+        with suppress(SessionStoreError):
+            use(store)
+
+    cost = cost_of(call, memory=memory)
+    return Cost(cost.steps, cost.allocated_bytes, disk.read_bytes + disk.written_bytes)
+
+
+def grows_too_fast(costs: tuple[Cost, Cost, Cost]) -> Iterator[str]:
+    """Yield which of the costs at the three sizes grow faster than in proportion, as a clause."""
+    for name, slack in SLACK.items():
+        one, two, four = (getattr(cost, name) for cost in costs)
+        if four - two > slack * 2 * (two - one) + getattr(LEEWAY, name):
+            yield f"{name.replace('_', ' ')}, {one:,}, {two:,} and {four:,}"
+
+
+def too_expensive(case: Case, use: str) -> str | None:
+    """Return what grows faster than the files of a case do, or that a call does not return; None when all is well."""
+    cost_on(case.make(1), case.kind, case.uses[use])  # what is done once in a process, such as to compile a pattern
+    one, two, four = (cost_on(case.make(case.size * times), case.kind, case.uses[use]) for times in TIMES)
+    for grown in grows_too_fast((one, two, four)):
+        return f"at {case.size}, twice and four times as much it takes more and more {grown}"
+    if case.vast and not _returns(case, use):
+        return f"at {case.vast} the call does not return"
+    return None
+
+
+def _returns(case: Case, use: str) -> bool:
+    """Return whether a use of a vast file comes to its end, in a process that can be ended where it does not."""
+    command = [sys.executable, "-m", "tests.proofs.fuzz.hostile", case.name, use]
+    try:
+        subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def use_vast(case: Case, use: str) -> None:
+    """Use a store on the vast files of a case; an error of its own ends the use."""
+    with suppress(SessionStoreError):
+        case.uses[use](store_on(case.make(case.vast), case.kind))
 
 
 def sized(**counts: int) -> dict[str, bytes]:
@@ -130,24 +180,15 @@ def sized(**counts: int) -> dict[str, bytes]:
     return {f"{name}.json": json.dumps({"session_id": name, **fields}).encode() for name, fields in every.items()}
 
 
-def work_of(kind: Kind, verb: Verb, files: Mapping[str, bytes]) -> tuple[int, int]:
-    """Return what a verb costs: the functions that are called, and the bytes that are read and written."""
-    store = store_on(files, kind, new_id=iter(["new-1", "new-2"]).__next__)
-    disk = store._storage.disk
-
-    def call() -> None:
-        with suppress(SessionStoreError):
-            verb.call(store, "trip")
-
-    return steps_of(call), disk.read_bytes + disk.written_bytes
-
-
 def verbs_that_grow_too_fast(kind: Kind, what: str, size: int) -> Iterator[str]:
-    """Yield what grows faster than the count of one thing: the second doubling may add twice what the first has."""
-    few, more, many = (sized(**{what: size * times}) for times in (1, 2, 4))
+    """Yield what of each verb's costs grows faster than the count of one thing."""
+    files = [sized(**{what: size * times}) for times in TIMES]
     for verb in verbs_of(kind):
-        costs = [work_of(kind, verb, files) for files in (few, more, many)]
-        for name, one, two, four in zip(("calls of functions", "bytes"), *costs, strict=True):
-            if four - two > SLACK * 2 * (two - one) + STEPS_OF_LUCK:
-                grown = f"{one}, {two} and {four} at {size}, {2 * size} and {4 * size} {what}"
-                yield f"{kind.__name__}.{verb.name} costs more and more {name}: {grown}"
+
+        def use(store: Any, verb: Verb = verb) -> object:
+            return verb.call(store, "trip")
+
+        one, two, four = (cost_on(each, kind, use, memory=False) for each in files)
+        for grown in grows_too_fast((one, two, four)):
+            times = f"{size}, {2 * size} and {4 * size} {what}"
+            yield f"{kind.__name__}.{verb.name} takes more and more {grown}, with {times}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from typing import Any
 
 from readfresh import DefaultSessionStore, rescue, verify
-from tests.proofs.fuzz.growth import Case
+from tests.proofs.fuzz.growth import Case, use_vast
 
 SAME_HASH = 2**61 - 1  # whole numbers that differ by it have the same hash
 
@@ -42,6 +44,7 @@ CASES = [
         lambda size: raw(b"\n" * size + b'"messages": ['),
         RESCUE,
         size=1_000,
+        vast=500_000,
     ),
     Case(
         "small messages on one line",
@@ -95,6 +98,7 @@ CASES = [
         ),
         {"get_chat_history": lambda store: store.get_chat_history("trip", 1)},
         size=500,
+        vast=200_000,
     ),
     Case(
         "children whose ids have one hash",
@@ -102,6 +106,7 @@ CASES = [
         VERIFY,
         size=500,
         kind=DefaultSessionStore,
+        vast=200_000,
     ),
     Case(
         "a child that is listed often",
@@ -169,9 +174,11 @@ CASES = [
     ),
     Case(
         "items of a list that are indented further and further",
-        lambda size: raw(b'{"messages": [' + b"".join(b"\n" + b" " * number + b"{" for number in range(size))),
+        lambda size: raw(
+            b'{"messages": [' + b"".join(b"\n" + b" " * number + b"{" for number in range(math.isqrt(size)))
+        ),
         RESCUE,
-        size=50,
+        size=10_000,
     ),
     Case(
         "tool calls and results in turn",
@@ -217,3 +224,7 @@ CASES = [
         size=50,
     ),
 ]
+
+
+if __name__ == "__main__":
+    use_vast(next(case for case in CASES if case.name == sys.argv[1]), sys.argv[2])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
@@ -44,11 +47,16 @@ TOKENS = (
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 2, 10**30, 1.5, "", "x", "trip", "good", "a\0b", "\ud800", "2026-01-01", "0001-01-01"),
     *([], {}, [None], [[]], [{}], {"a": 1}, ["r1"], [0], {"id": "s"}, {"role": "user"}, {"messages": []}, "é" * 300),
+    *(math.nan, math.inf, -math.inf, "<1e999>"),  # what Python writes, and other readers of JSON do not know
 )
 KEYS = (
     *("role", "content", "id", "messages", "metadata", "transcript", "transcript_refs", "items", "records", "extra"),
     *("schema_version", "session_id", "snapshots", "children_ids", "tool_calls", "x_unknown", ""),
 )
+POOL = ("snapshot_storage", "records", "transcript_refs", "items")
+"""The fields of PraisonAI's with which snapshots name messages that stand in one place."""
+
+AGAIN = "<again>"
 SPOTS = 10_000
 
 spots = st.integers(0, SPOTS)
@@ -131,7 +139,49 @@ def _borrowed(parent: Any, key: Any, value: Any, name: str) -> None:
     parent[key] = {name: parent[key], "beside": value}
 
 
-def json_edited(how: Callable[[Any, Any, Any, str], None], spot: int, value: Any, name: str) -> Edit:
+def _written_again(parent: Any, key: Any, value: Any, _name: str) -> None:
+    if isinstance(parent, dict):
+        parent[f"{AGAIN}{key}"] = copy.deepcopy(value)
+
+
+def _pooled_by_number(parent: Any, key: Any, _value: Any, _name: str) -> None:
+    """Pool the messages that snapshots name in a list, and name them by number, and one more than there are."""
+    with suppress(AttributeError, KeyError, TypeError):  # of a file that was changed before, and has no pool any more
+        parent[key]["records"] = [*parent[key]["records"].values()]
+        for snapshot in parent["snapshots"]:
+            snapshot["transcript_refs"]["messages"]["items"] = list(range(len(parent[key]["records"]) + 1))
+
+
+def _anywhere(_parent: Any, _key: Any) -> bool:
+    return True
+
+
+def _at_a_number(parent: Any, key: Any) -> bool:
+    return isinstance(parent[key], int | float)
+
+
+def _at_a_pool(_parent: Any, key: Any) -> bool:
+    return bool(key == "snapshot_storage")
+
+
+def _in_a_pool(_parent: Any, key: Any) -> bool:
+    return key in POOL
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of one value.
+
+    Args:
+        how: changes it where it stands, given the other value and the name that were drawn.
+        where: whether a place is one for this change; a file that has none is changed anywhere.
+    """
+
+    how: Callable[[Any, Any, Any, str], None]
+    where: Callable[[Any, Any], bool] = _anywhere
+
+
+def json_edited(change: Change, spot: int, value: Any, name: str) -> Edit:
     """Return an edit of one of the values in the JSON; what is none any more is left as it is."""
 
     def edit(raw: bytes) -> bytes:
@@ -142,9 +192,10 @@ def json_edited(how: Callable[[Any, Any, Any, str], None], spot: int, value: Any
             return raw
         if not places:
             return raw
-        parent, key = places[spot * len(places) // (SPOTS + 1)]
-        how(parent, key, value, name)
-        return json.dumps(data).encode()
+        fitting = [place for place in places if change.where(*place)] or places
+        parent, key = fitting[spot * len(fitting) // (SPOTS + 1)]
+        change.how(parent, key, value, name)
+        return json.dumps(data).replace('"<1e999>"', "1e999").replace(AGAIN, "").encode()
 
     return edit
 
@@ -156,7 +207,13 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 BYTE_EDITS = (_lost, _cut, _twice, _zeroed, _inserted, _flipped)
-JSON_EDITS = (_replaced, _replaced, _dropped, _renamed, _added, _repeated, _nested, _put_at_the_end, _borrowed)
+EVERYWHERE = (_replaced, _dropped, _renamed, _added, _repeated, _nested, _put_at_the_end, _borrowed, _written_again)
+JSON_EDITS = (
+    *map(Change, EVERYWHERE),
+    Change(_replaced, _at_a_number),
+    Change(_replaced, _in_a_pool),
+    Change(_pooled_by_number, _at_a_pool),
+)
 
 byte_edits = st.builds(bytes_edited, st.sampled_from(BYTE_EDITS), spots, spots, st.sampled_from(TOKENS))
 json_edits = st.builds(json_edited, st.sampled_from(JSON_EDITS), spots, st.sampled_from(VALUES), st.sampled_from(KEYS))

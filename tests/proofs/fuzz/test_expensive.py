@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.proofs.fuzz.growth import grows_too_fast
+from tests.proofs.fuzz.growth import too_expensive
 from tests.proofs.fuzz.hostile import CASES
 from tests.proofs.fuzz.trial import quick
 
-# Sizes at which the square stands well above what else a call takes, on a busy machine too.
+# Sizes at which the square stands well above what else a call takes.
 FOUND = {
     "a key twice among many": 1_000,
     "blank lines before the messages": 1_000,
@@ -24,7 +24,7 @@ FOUND = {
 
 @pytest.mark.parametrize("name", FOUND)
 def test_it_takes_the_square_no_more(name: str) -> None:
-    """Eight times as much takes about eight times as long: what was mended stays so."""
+    """Twice as much takes twice the steps and the memory, and a vast file is read to its end: what was mended stays."""
     case = replace(next(case for case in CASES if case.name == name), size=FOUND[name])
     with quick(shares_loads=False):
-        assert grows_too_fast(case, next(iter(case.uses.values()))) is None
+        assert too_expensive(case, next(iter(case.uses))) is None

@@ -15,7 +15,7 @@ from readfresh import HierarchicalSessionStore, SessionDamaged, SessionData, Wri
 from readfresh.files import SessionFiles
 from tests.proofs.figures import prove, record
 from tests.proofs.fuzz import guided, ids, mutated, odd
-from tests.proofs.fuzz.growth import Case, grows_too_fast, steps_of, store_on, verbs_that_grow_too_fast
+from tests.proofs.fuzz.growth import Case, cost_of, store_on, too_expensive, verbs_that_grow_too_fast
 from tests.proofs.fuzz.hostile import one
 from tests.proofs.fuzz.mutations import VALUES
 from tests.proofs.fuzz.parts import PARTS
@@ -123,29 +123,36 @@ def test_a_call_that_does_not_return_is_found(monkeypatch: pytest.MonkeyPatch, t
 # What is counted
 
 
-def test_every_value_of_a_mutation_is_json() -> None:
+def test_every_value_of_a_mutation_can_be_written() -> None:
     """Else a mutation ends the trial and not the store."""
     assert all(json.dumps(value) for value in VALUES)
 
 
 def test_what_grows_faster_is_seen() -> None:
-    """The square of the size is too much, of time and of memory."""
+    """The square of the size is too much: of looks at a text, of memory at once, of copies that do not last."""
 
-    def slow(store: Any) -> object:
-        text = store._storage.disk.files["trip.json"]
-        return sum(text.count(b"z") for _ in range(len(text)))
+    def text_of(store: Any) -> bytes:
+        found: bytes = store._storage.disk.files["trip.json"]
+        return found
 
-    def large(store: Any) -> object:
-        return bytes(len(store._storage.disk.files["trip.json"]) ** 2)
+    uses: dict[str, Any] = {
+        "looks": lambda store: [text_of(store).count(b"z") for _ in text_of(store)],
+        "memory": lambda store: bytes(len(text_of(store)) ** 2),
+        "copies": lambda store: [len(text_of(store)[number:]) for number in range(len(text_of(store)))],
+        "each byte": lambda store: [ord(letter) for letter in text_of(store).decode()],
+    }
+    case = Case("letters", lambda size: one(metadata={"text": "x" * size}), uses, size=500)
+    found = {use: str(too_expensive(case, use)).partition("more and more ")[2].partition(",")[0] for use in uses}
+    assert found == {"looks": "steps", "memory": "allocated bytes", "copies": "allocated bytes", "each byte": ""}
 
-    case = Case("letters", lambda size: one(metadata={"text": "x" * size}), {}, size=2_000)
-    assert str(grows_too_fast(case, slow)).startswith("time grows")
-    assert str(grows_too_fast(case, large)).startswith("memory grows")
 
-
-def test_steps_are_counted() -> None:
-    """Each call of a function is a step."""
-    assert steps_of(lambda: [len(text) for text in ("a", "b", "c")]) - steps_of(lambda: [len("a")]) >= 2
+def test_costs_are_counted() -> None:
+    """Each call of a function is a step, a look through a list as many as it is long, and a copy is allocated."""
+    nothing = cost_of(lambda: None)
+    assert cost_of(lambda: [len(text) for text in ("a", "b", "c")]).steps - nothing.steps >= 3
+    letters = ["a"] * 1_000
+    assert cost_of(lambda: letters.count("a")).steps - nothing.steps >= 1_000
+    assert cost_of(lambda: (len(bytes(100_000)), len("a"), len(bytes(100_000)))).allocated_bytes >= 200_000
 
 
 def test_a_verb_that_grows_faster_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +166,7 @@ def test_a_verb_that_grows_faster_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(SessionFiles, "_session", quadratic)
     with quick(shares_loads=False):
         found = next(verbs_that_grow_too_fast(HierarchicalSessionStore, "messages", 40), "")
-    assert found.startswith("HierarchicalSessionStore.get_session costs more and more calls of functions: ")
+    assert found.startswith("HierarchicalSessionStore.get_session takes more and more steps, ")
 
 
 def test_what_a_revert_would_make_is_not_made_beyond_what_a_file_may_have() -> None:

@@ -18,6 +18,7 @@ import dataclasses
 import itertools
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -153,7 +154,7 @@ class _Attempt:
         """Rescue what was read, or was not, and save again what was."""
         if error is None:
             try:
-                json.loads(self.raw)
+                read_strictly(self.raw)
             except ValueError as no_json:
                 raise self.wrong(f"get_session reads what is no JSON: {no_json}") from no_json
         self._rescues(error, session)
@@ -234,6 +235,22 @@ class _Attempt:
             raise self.wrong("what was saved reads back as something else")
         if found.messages != session.messages:
             raise self.wrong("a change of a field has changed the messages")
+
+
+def read_strictly(raw: bytes) -> Any:
+    """Return the JSON in a file; raise ValueError where two readers of JSON may see two things, or none."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) != len(pairs):
+            raise ValueError("a key stands twice in an object")
+        return found
+
+    def number(digits: str) -> float:
+        if not math.isfinite(found := float(digits)):
+            raise ValueError(f"it holds the number {digits}")
+        return found
+
+    return json.loads(raw, object_pairs_hook=once, parse_constant=number, parse_float=number)
 
 
 def lost(before: Any, after: Any, changed: set[str], *, tree: bool) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from readfresh import LockTimeout, SessionStoreError, verify
+from readfresh import LockTimeout, SessionMoved, SessionStoreError, verify
+from readfresh.codec import MOVED
 from tests.proofs.kills.scene import DAMAGED, SESSION, Files, Scene
 from tests.store.support import Store, Verb
 
@@ -120,6 +122,7 @@ def _inspect(scene: Scene, directory: Path, sessions: Files, litter: list[str], 
     """Let `verify` look: it names what a person wants to know, and nothing else."""
     expected = [(session_id, "unlisted-child") for session_id in unlisted]
     expected += [(DAMAGED, "damaged")] if f"{DAMAGED}.json" in sessions else []
+    expected += [(name.removesuffix(".json"), "moved") for name, content in sessions.items() if _is_moved(content)]
     expected += [
         (name.removesuffix(TEMPORARY), "litter") for name in litter if name.removesuffix(".tmp") not in sessions
     ]
@@ -132,7 +135,13 @@ def _go_on(scene: Scene, directory: Path, session_id: str, content: bytes | None
     """Be the next one who uses a session: what was acknowledged is there, and the lock is free.
 
     Of a session that was never written, and whose id nobody else knows, this deletes what is left; a damaged one too.
+    One that has moved says so, and the next run of the move finds it.
     """
+    if content is not None and _is_moved(content):
+        with suppress(SessionMoved):
+            scene.store(directory).add_user_message(session_id, "next")
+            raise Wrong(f"no-lost-update: {session_id!r} has moved, and takes a message that nobody will find")
+        return
     damaged = session_id == DAMAGED and content is not None
     acknowledged: list[Any] = []
     if content is not None and not damaged:
@@ -146,6 +155,10 @@ def _go_on(scene: Scene, directory: Path, session_id: str, content: bytes | None
         acknowledged.append("next")
     if (read := _messages(scene, directory, session_id)) != acknowledged:
         raise Wrong(f"no-lost-update: {session_id!r} reads as {read} when the next writer has made it {acknowledged}")
+
+
+def _is_moved(content: bytes) -> bool:
+    return f'"{MOVED}"'.encode() in content
 
 
 def _messages(scene: Scene, directory: Path, session_id: str) -> list[Any]:

@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionExists, SessionNotFound
+from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionExists, SessionNotFound, rescue
 from readfresh.disk import Disk
 from readfresh.storage import Durability
 from tests.proofs.power.model import ROOT, Operation, Tree
 from tests.proofs.power.recorded import Recorder, lay_out, tree_of
-from tests.store.support import VERBS, Kind, filled, verbs_of
+from tests.store.support import VERBS, Kind, files_of, filled, verbs_of
 
 SESSIONS = f"{ROOT}/ada/sessions"
 KINDS = (cast("Kind", DefaultSessionStore), cast("Kind", HierarchicalSessionStore))
@@ -94,7 +94,22 @@ def each_verb(only: Collection[str] = ()) -> Iterator[Program]:
             for start in STARTS:
                 for session_id in ("trip", "inn") if start == "filled" else ("trip",):
                     yield Program(kind, start, (Call(verb, session_id, make),))
+        for verb, make in OF_A_SESSION_THAT_IS_THERE.items():
+            if not only or verb in only:
+                yield Program(kind, "filled", (Call(verb, "trip", make),))
 
+
+def _rescue(store: Any, session_id: str) -> Any:
+    return rescue(store, session_id, "mended")
+
+
+def _hand_over(store: Any, session_id: str) -> bool:
+    """Do what a move does to a session's file."""
+    return files_of(store).hand_over(session_id, "sqlite:///chats.db", lambda _: None)
+
+
+OF_A_SESSION_THAT_IS_THERE: dict[str, Callable[[Any, str], Any]] = {"rescue": _rescue, "hand_over": _hand_over}
+"""What is no verb of a store, and writes: to rescue a session into another, and what a move does to its file."""
 
 # One verb of each class whose records are alike: a test says so.
 ONE_OF_EACH_CLASS = ("add_message", "delete_session", "create_session", "fork_session", "import_session")

@@ -33,6 +33,7 @@ OUT_OF_SIGHT = {
 }
 """Stores that the explorer cannot stop, and why."""
 
+LEADS_THERE = "no order of the calls leads there: "
 PREEMPTIONS = 2
 SCHEDULES = 500  # of each program, at most
 SESSION, OTHER = "trip", "hotels"
@@ -177,7 +178,7 @@ def _wrong(peer: Any, schedule: Schedule, run: Run, place: Path) -> Iterator[tup
         return
     if not is_allowed(run.made, {SESSION: ["first"], OTHER: []}, end):
         there = ", ".join(f"{session_id} has {said}" for session_id, said in end.items() if said)
-        yield "lost", f"no order of the calls leads there: {there or 'no session has a message'}"
+        yield "lost", LEADS_THERE + (there or "no session has a message")
 
 
 def _told(schedule: Schedule, wrong: str, number: int) -> dict[str, Any]:
