@@ -19,8 +19,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -42,18 +43,11 @@ class TooLarge(OSError):
 
 
 class HeldLock:
-    """A lock that is held, until the `with` block of `Disk.lock` ends.
+    """A lock that is held, until the `with` block of `Disk.lock` ends."""
 
-    Args:
-        path: of the lock file.
-        descriptor: of the lock file; it holds the lock.
-        let_go: lets go of it.
-    """
-
-    def __init__(self, path: str, descriptor: int, let_go: Callable[[int], None]) -> None:
+    def __init__(self, path: str, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
-        self._let_go = let_go
 
     def still_stands(self) -> bool:
         """Return whether the lock file at the path is the one that is locked.
@@ -64,10 +58,6 @@ class HeldLock:
             return os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
         except FileNotFoundError:
             return False
-
-    def let_go(self) -> None:
-        """Let go of it."""
-        self._let_go(self._descriptor)
 
 
 class Disk:
@@ -93,13 +83,13 @@ class Disk:
         if not thread_lock.lock.acquire(timeout=timeout_seconds):
             raise TimeoutError(f"another thread held the lock for {timeout_seconds} s")
         try:
-            held = thread_lock.taken(path) or _waited_for(path, thread_lock, deadline)
-            if held is None:
+            taken = thread_lock.taken(path) or _waited_for(path, thread_lock, deadline)
+            if taken is None:
                 raise TimeoutError(f"another process held the lock for {timeout_seconds} s")
             try:
-                yield held
+                yield taken.lock
             finally:
-                held.let_go()
+                taken.let_go()
         finally:
             thread_lock.lock.release()
 
@@ -250,6 +240,11 @@ def _let_go(file_lock: BaseFileLock, descriptor: int) -> None:
         raise
 
 
+class _Taken(NamedTuple):
+    lock: HeldLock
+    let_go: Callable[[], None]
+
+
 class _ThreadLock:
     """A lock among the threads of this process, and the lock of the file that its holder may take."""
 
@@ -258,7 +253,7 @@ class _ThreadLock:
         self._file_lock: BaseFileLock | None = None  # making one takes as long as taking it
         self._descriptor = -1
 
-    def taken(self, path: str, timeout_seconds: float = 0) -> HeldLock | None:
+    def taken(self, path: str, timeout_seconds: float = 0) -> _Taken | None:
         """Return the lock of the file, which is asked for until the time has passed; None when it was not free."""
         file_lock, self._file_lock = self._file_lock or self._made(path), None
         try:
@@ -271,11 +266,13 @@ class _ThreadLock:
         except Timeout:
             return None
 
-        def let_go(descriptor: int) -> None:
+        descriptor = self._descriptor
+
+        def let_go() -> None:
             _let_go(file_lock, descriptor)
             self._file_lock = file_lock
 
-        return HeldLock(path, self._descriptor, let_go)
+        return _Taken(HeldLock(path, descriptor), let_go)
 
     def _made(self, path: str) -> BaseFileLock:
         def acquired(descriptor: int) -> None:
@@ -292,21 +289,24 @@ class _ThreadLock:
         )
 
 
-def _waited_for(path: str, thread_lock: _ThreadLock, deadline: float) -> HeldLock | None:
+def _waited_for(path: str, thread_lock: _ThreadLock, deadline: float) -> _Taken | None:
     """Return the lock of a file that another process holds; None when it was not free in time."""
     while (left := deadline - time.monotonic()) > 0:
         if not waiting.IS_POSSIBLE:
             return thread_lock.taken(path, left)
         try:
             descriptor = waiting.wait_for(path, left)
-        except FileNotFoundError:
-            held = thread_lock.taken(path)
+        except FileNotFoundError:  # it was deleted meanwhile
+            taken = thread_lock.taken(path)
         else:
-            held = None if descriptor is None else HeldLock(path, descriptor, waiting.let_go)
-        if held is not None and held.still_stands():
-            return held
-        if held is not None:
-            held.let_go()  # of a file that was deleted meanwhile
+            if descriptor is None:
+                return None
+            taken = _Taken(HeldLock(path, descriptor), partial(waiting.let_go, descriptor))
+            if not taken.lock.still_stands():
+                taken.let_go()
+                taken = None
+        if taken is not None:
+            return taken
     return None
 
 
