@@ -5,6 +5,7 @@ A table stands between ``<!-- orders -->`` and ``<!-- end -->``; the name is one
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import shlex
@@ -68,7 +69,17 @@ def added_up(parts: Iterable[Part]) -> list[dict[str, Any]]:
 
 def _counted(counts: Mapping[str, int]) -> str:
     between = "; " if any("," in name for name in counts) else ", "
-    return between.join(f"{count:,} {name}" for name, count in counts.items())
+    return between.join(f"{count:,} {_one(name) if count == 1 else name}" for name, count in counts.items())
+
+
+def _one(name: str) -> str:
+    what, *rest = name.split(" ")
+    return " ".join([what.removesuffix("s"), *rest])
+
+
+def _day(iso: str) -> str:
+    day = datetime.date.fromisoformat(iso)
+    return f"{day.day} {day:%B %Y}"
 
 
 def _rung(rung: str) -> Iterator[str]:
@@ -83,21 +94,22 @@ def _orders_for_long() -> Iterator[str]:
     unrun = {part.what for part in parts if not (FOLDER / f"{part.key}.json").exists()}
     yield from ("| tried | how much | seconds | day |", "|---|---|---|---|")
     for part in added_up(part for part in parts if part.what not in unrun):
-        yield f"| {part['what']} | {_counted(part['counts'])} | {part['seconds']:.1f} | {part['day']} |"
+        yield f"| {part['what']} | {_counted(part['counts'])} | {part['seconds']:.1f} | {_day(part['day'])} |"
 
 
 def _theirs() -> Iterator[str]:
     """Yield a row for each store of other people's: what its schedules end in, or why it was given none."""
-    yield from ("| store | version | programs | schedules | what was found |", "|---|---|--:|--:|---|")
+    yield from ("| store | how much | what was found |", "|---|---|---|")
     for store in THEIRS:
         out_of_sight = OUT_OF_SIGHT.get(store.key)
         kept = json.loads((REPORTS / f"{store.key}.json").read_text("utf-8")) if out_of_sight else None
         figures = kept or recorded(f"threads-theirs-{store.key}")
         programs = {} if kept else figures["programs"]
-        found = [f"not tried: {out_of_sight}"] if kept else [*_found_in(programs)]
         schedules = sum(program["schedules"] for program in programs.values())
-        name = f"[{figures['store']}](../conformance/stores/{store.key}.md)"
-        yield f"| {name} | {figures['version']} | {len(programs)} | {schedules:,} | {'<br>'.join(found) or 'nothing'} |"
+        much = "" if kept else _counted({"programs": len(programs), "schedules": schedules})
+        found = [f"not tried: {out_of_sight}"] if kept else [*_found_in(programs)]
+        name = f"[{figures['store']}](../conformance/stores/{store.key}.md)<br>{figures['version']}"
+        yield f"| {name} | {much} | {'<br>'.join(found) or 'nothing'} |"
 
 
 def _found_in(programs: Mapping[str, Any]) -> Iterator[str]:
@@ -108,22 +120,22 @@ def _found_in(programs: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _matrix() -> Iterator[str]:
-    columns = [column.name for column in matrix.shown()]
-    heads = [f"[{column}](index.md#{SECTIONS[column.partition(',')[0]]})" for column in columns]
+    columns = matrix.shown()
+    heads = [f"[{column.name}](index.md#{SECTIONS[column.name.partition(',')[0]]})" for column in columns]
     yield "| fault | " + " | ".join(heads) + " |"
     yield "|---" * (len(columns) + 1) + "|"
     cells = matrix.recorded()
-    for name in matrix.teeth():
-        found = [_cell(cells[name][column], by=matrix.teeth()[name].found_by) for column in columns]
+    for name, fault in matrix.teeth().items():
+        found = [_cell(cells[name][column.name], has_to=fault.found_by in column.parts) for column in columns]
         yield f"| `{name}` | " + " | ".join(found) + " |"
-    found_by = [sum(cells[name][column]["how"] == "found" for name in matrix.teeth()) for column in columns]
+    found_by = [sum(cells[name][column.name]["how"] == "found" for name in matrix.teeth()) for column in columns]
     yield f"| *found, of {len(cells)}* | " + " | ".join(f"*{count}*" for count in found_by) + " |"
 
 
-def _cell(cell: dict[str, str], by: str) -> str:
+def _cell(cell: dict[str, str], *, has_to: bool) -> str:
     if cell["how"] != "found":
         return "-"
-    return "**found**" if cell["part"] == by else "found"
+    return "**found**" if has_to else "found"
 
 
 def _faults() -> Iterator[str]:
