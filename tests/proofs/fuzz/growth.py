@@ -25,9 +25,10 @@ from typing import Any
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError
 from tests.proofs.fuzz.memory import DIRECTORY, MemoryDisk
-from tests.store.support import PATIENCE_SECONDS, ROOT, Verb, verbs_of
+from tests.store.support import ROOT, Verb, verbs_of
 
 TIMES = (1, 2, 4)
+VAST_SECONDS = 30  # the calls take about one; less than a test may take that a fault makes wait
 GOES_THROUGH = ("count", "find", "index", "rfind", "rindex", "remove", "replace", "split", "splitlines", "copy")
 
 Kind = type[DefaultSessionStore[Any]]
@@ -148,7 +149,7 @@ def _returns(case: Case, use: str) -> bool:
     """Return whether a use of a vast file comes to its end, in a process that can be ended where it does not."""
     command = [sys.executable, "-m", "tests.proofs.fuzz.hostile", case.name, use]
     try:
-        subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE_SECONDS)
+        subprocess.run(command, cwd=ROOT, check=True, timeout=VAST_SECONDS)
     except subprocess.TimeoutExpired:
         return False
     return True

@@ -16,7 +16,7 @@ FOUND = {
     "blank lines before the messages": 1_000,
     "small messages on one line": 1_000,
     "many values under a long key": 1_000,
-    "a pooled message that a snapshot names often": 150,
+    "a pooled message that a snapshot names often": 40,
     "tool calls whose ids have one hash": 1_000,
     "a child that is listed often": 40,
 }
