@@ -42,14 +42,14 @@ class Plot:
     lines: Mapping[str, str]
 
 
+def _by_length(title: str, measure: str, lines: Mapping[str, str]) -> Plot:
+    return Plot(title, measure, "length", "us", "µs", "messages", lines)
+
+
 PLOTS = {
-    "append-power": Plot(
+    "append-power": _by_length(
         "What an append costs that outlives a loss of power, by the length of the session",
         "append",
-        "length",
-        "us",
-        "µs",
-        "messages",
         {
             "files": "readfresh files",
             "sqlite": "readfresh SQLite",
@@ -61,13 +61,9 @@ PLOTS = {
             "agno-sqlite": "Agno SQLite",
         },
     ),
-    "append-process": Plot(
+    "append-process": _by_length(
         "What an append costs that does not wait for the disk, by the length of the session",
         "append",
-        "length",
-        "us",
-        "µs",
-        "messages",
         {
             "files-process": "readfresh files",
             "sqlite-process": "readfresh SQLite",
@@ -80,13 +76,9 @@ PLOTS = {
             "microsoft-session": "Microsoft",
         },
     ),
-    "read": Plot(
+    "read": _by_length(
         "What it costs to read an unchanged session again, by its length",
         "read",
-        "length",
-        "us",
-        "µs",
-        "messages",
         {
             "files": "readfresh files",
             "sqlite": "readfresh SQLite",

@@ -1,4 +1,4 @@
-"""Medians, percentiles, and ratios of paired runs."""
+"""Percentiles, and ratios of paired runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def median(values: Sequence[float]) -> float:
-    """Return the median."""
-    return statistics.median(values)
-
-
 def ratio(one: Sequence[float], other: Sequence[float]) -> float:
     """Return how many times the other one is, as the median of what it was in each round."""
     return statistics.median(a / b for a, b in zip(one, other, strict=False) if b)
@@ -31,8 +26,3 @@ def find(rows: Iterable[Row], **wanted: Any) -> Row | None:
         if all(row.get(name) == value for name, value in wanted.items()):
             return row
     return None
-
-
-def spread(values: Sequence[float]) -> tuple[float, float]:
-    """Return the lower and the upper quartile."""
-    return percentile(values, 0.25), percentile(values, 0.75)

@@ -28,6 +28,10 @@ FULL = {"rounds": 15, "few": 3, "appends": 200}
 QUICK = {"rounds": 2, "few": 1, "appends": 10}
 
 
+Figures = dict[Contender, list[dict[str, Any]]]
+"""What was measured of each contender, round by round."""
+
+
 @dataclass
 class Run:
     """One run of the benchmark.
@@ -68,6 +72,10 @@ class Run:
     def lengths(self) -> tuple[int, ...]:
         """Return the lengths of sessions."""
         return LENGTHS[:3] if self.quick else LENGTHS
+
+    def sharing(self) -> Figures:
+        """Return nothing yet of each contender whose sessions are open to other processes."""
+        return {contender: [] for contender in self.contenders if not contender.alone}
 
     @contextmanager
     def place(self, contender: Contender) -> Iterator[str]:
@@ -135,7 +143,7 @@ def _by_length(run: Run, once: Callable[[Worker, str, int], dict[str, float]], a
         for length in run.lengths():
             workers = {each: worker for each, worker in everybody.items() if each.longest >= length}
             rounds = run.many if length < ONCE else max(run.few, run.many // 3)
-            found: dict[Contender, list[dict[str, float]]] = {each: [] for each in workers}
+            found: Figures = {each: [] for each in workers}
             with ExitStack() as kept:
                 places: dict[Contender, str] = {}
                 for _ in range(rounds):
@@ -149,7 +157,7 @@ def _by_length(run: Run, once: Callable[[Worker, str, int], dict[str, float]], a
                             if anew:
                                 worker.do("open", place=places[contender])
                             found[contender].append(once(worker, "s", length))
-            rows += [{"contender": each.key, "length": length, **_lists(it)} for each, it in found.items() if it]
+            rows += _rows(found, length=length)
     return rows
 
 
@@ -167,17 +175,12 @@ def apart(run: Run) -> list[Row]:
 def _crowds(run: Run, kinds: Sequence[tuple[int, int]]) -> list[Row]:
     rows: list[Row] = []
     for count, sessions in kinds:
-        found: dict[Contender, list[dict[str, Any]]] = {each: [] for each in run.contenders if not each.alone}
+        found = run.sharing()
         for _ in range(run.few):
             for contender, figures in found.items():
                 with run.forgiving(contender), run.place(contender) as place:
                     figures.append(crowd(contender, place, run.folder, count, sessions, run.appends))
-        rows += [
-            {"contender": contender.key, "processes": count, "sessions": sessions, "written": count * run.appends}
-            | _lists(figures)
-            for contender, figures in found.items()
-            if figures
-        ]
+        rows += _rows(found, processes=count, sessions=sessions, written=count * run.appends)
     return rows
 
 
@@ -228,7 +231,7 @@ def crowd(contender: Contender, place: str, home: Path, count: int, sessions: in
 
 def beside(run: Run) -> list[Row]:
     """A reader polls a session of 100 messages while a writer appends to it."""
-    found: dict[Contender, list[dict[str, Any]]] = {each: [] for each in run.contenders if not each.alone}
+    found = run.sharing()
     for _ in range(run.few):
         for contender, figures in found.items():
             with run.forgiving(contender), run.place(contender) as place, crew(contender, run.folder, 2) as pair:
@@ -242,7 +245,7 @@ def beside(run: Run) -> list[Row]:
                 saw = reader.hear()
                 reader.hear()
                 figures.append(_judged(wrote, saw))
-    return [{"contender": each.key, **_lists(figures)} for each, figures in found.items() if figures]
+    return _rows(found)
 
 
 def _judged(wrote: dict[str, Any], saw: dict[str, Any]) -> dict[str, Any]:
@@ -270,7 +273,7 @@ def _judged(wrote: dict[str, Any], saw: dict[str, Any]) -> dict[str, Any]:
 
 def fresh(run: Run) -> list[Row]:
     """A read of a session of 1,000 messages after another process has appended."""
-    found: dict[Contender, list[dict[str, Any]]] = {each: [] for each in run.contenders if not each.alone}
+    found = run.sharing()
     for contender, figures in found.items():
         with run.forgiving(contender), run.place(contender) as place, crew(contender, run.folder, 2) as pair:
             writer, reader = pair
@@ -282,7 +285,7 @@ def fresh(run: Run) -> list[Row]:
                 writer.do("append", session="s", count=1, writer="w")
                 read = reader.do("read", session="s", count=1)
                 figures.append({"us": read["took"][0] / 1e3, "stale": int(read["found"] < 1_001 + number)})
-    return [{"contender": each.key, "length": 1_000, **_lists(figures)} for each, figures in found.items() if figures]
+    return _rows(found, length=1_000)
 
 
 def listing(run: Run) -> list[Row]:
@@ -290,7 +293,7 @@ def listing(run: Run) -> list[Row]:
     rows: list[Row] = []
     for count in (100,) if run.quick else (1_000, 10_000):
         taking_part = [each for each in run.contenders if each.lists and each.most >= count]
-        found: dict[Contender, list[dict[str, Any]]] = {each: [] for each in taking_part}
+        found: Figures = {each: [] for each in taking_part}
         with ExitStack() as stack:
             places = {each: stack.enter_context(run.place(each)) for each in taking_part}
             workers = stack.enter_context(run.workers(taking_part))
@@ -303,7 +306,7 @@ def listing(run: Run) -> list[Row]:
                     if contender.key not in run.failed:
                         with run.forgiving(contender):
                             found[contender].append(_listed(worker, places[contender], count, number))
-        rows += [{"contender": each.key, "sessions": count, **_lists(it)} for each, it in found.items() if it]
+        rows += _rows(found, sessions=count)
     return rows
 
 
@@ -320,7 +323,7 @@ def _listed(worker: Worker, place: str, count: int, number: int) -> dict[str, fl
 
 def opening(run: Run) -> list[Row]:
     """Make a store object where there is a session already, and read that: 10 messages."""
-    found: dict[Contender, list[dict[str, float]]] = {each: [] for each in run.contenders}
+    found: Figures = {each: [] for each in run.contenders}
     with run.workers(run.contenders) as workers, ExitStack() as stack:
         places = {each: stack.enter_context(run.place(each)) for each in workers}
         for contender, worker in workers.items():
@@ -334,12 +337,12 @@ def opening(run: Run) -> list[Row]:
                         opened = worker.do("open", place=places[contender])
                         read = worker.do("read", session="s", count=1)
                         found[contender].append({"open_us": opened / 1e3, "read_us": read["took"][0] / 1e3})
-    return [{"contender": each.key, **_lists(figures)} for each, figures in found.items() if figures]
+    return _rows(found)
 
 
 def importing(run: Run) -> list[Row]:
     """Import what a user imports, in a Python that has imported nothing but its own."""
-    found: dict[Contender, list[dict[str, float]]] = {each: [] for each in run.contenders if each.kind != "floor"}
+    found: Figures = {each: [] for each in run.contenders if each.kind != "floor"}
     for number in range(run.many + 1):
         for contender, figures in found.items():
             interpreter = str(python(contender.peer) if contender.peer else sys.executable)
@@ -347,7 +350,7 @@ def importing(run: Run) -> list[Row]:
                 taken = _imported(interpreter, contender.imports, run.folder)
                 if number:  # the first one compiles what it imports
                     figures.append({"us": taken / 1e3})
-    return [{"contender": each.key, **_lists(figures)} for each, figures in found.items() if figures]
+    return _rows(found)
 
 
 def _imported(interpreter: str, code: str, home: Path) -> int:
@@ -405,9 +408,14 @@ def _median_us(nanoseconds: Sequence[int]) -> float:
     return percentile(nanoseconds, 0.5) / 1e3
 
 
-def _lists(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return each figure as a list, round by round, in the precision that it has."""
-    return {name: [_rounded(figure[name]) for figure in figures] for name in figures[0]}
+def _rows(found: Figures, **group: int) -> list[Row]:
+    """Return a row for each contender that could do it: what sets the group apart, and each figure round by round."""
+    return [
+        {"contender": contender.key, **group}
+        | {name: [_rounded(figure[name]) for figure in figures] for name in figures[0]}
+        for contender, figures in found.items()
+        if figures
+    ]
 
 
 def _rounded(value: Any) -> Any:

@@ -1,37 +1,40 @@
-"""The tables and the sentences of docs/costs.md that are written from results.json, between two comments each.
+"""The tables and the sentences of docs/costs.md that are written from results.json: see `tests.tables`.
 
-A table stands between ``<!-- append -->`` and ``<!-- end -->``; the name is one of `PARTS`.
 `python3 dev.py update tests/benchmark` writes them. The plots are drawn when the site is built: docs/_theme/plots.py.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from tests.benchmark.figures import find, median
-from tests.benchmark.goals import Results, goals, keeps_all, rows_of, times
+from tests import tables
+from tests.benchmark.figures import find
+from tests.benchmark.goals import Results, goals, keeps_all, rows_of, times, value
 from tests.benchmark.results import Row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/costs.md"
-_PART = re.compile(r"(?<=<!-- )(?!end |plot )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
+_FLOOR_OF_A_FILE = "it reads nothing, proves nothing, encodes nothing and checks nothing"
+_FLOOR_OF_A_LINE = "a line is appended in place; a reader without a lock, or a crash, can find half of it"
+_ROW = "a message is a row; a file that is replaced is written whole"
 WHY = {
-    "floor": "it reads nothing, proves nothing, encodes nothing and checks nothing",
-    "floor-fsync": "it reads nothing, proves nothing, encodes nothing and checks nothing",
+    "floor": _FLOOR_OF_A_FILE,
+    "floor-fsync": _FLOOR_OF_A_FILE,
     "floor-row": "a row is inserted, and SQLite flushes when it checkpoints; a file that is replaced is written whole",
     "floor-row-fsync": "a row is inserted; a file that is replaced is written whole",
-    "floor-line": "a line is appended in place; a reader without a lock, or a crash, can find half of it",
-    "floor-line-fsync": "a line is appended in place; a reader without a lock, or a crash, can find half of it",
+    "floor-line": _FLOOR_OF_A_LINE,
+    "floor-line-fsync": _FLOOR_OF_A_LINE,
     "strands": "a message is a small file of its own and no other is touched; a read opens every one of them",
-    "openai-sqlite": "a message is a row; a file that is replaced is written whole",
-    "openai-postgresql": "a message is a row; a file that is replaced is written whole",
-    "openai-sqlalchemy": "a message is a row; a file that is replaced is written whole",
-    "langchain-sql": "a message is a row; a file that is replaced is written whole",
-    "google-adk": "a message is a row; a file that is replaced is written whole",
+    "openai-sqlite": _ROW,
+    "openai-postgresql": _ROW,
+    "openai-sqlalchemy": _ROW,
+    "langchain-sql": _ROW,
+    "google-adk": _ROW,
     "agno-sqlite": "a run is a row; a file that is replaced is written whole",
 }
 OTHERWISE = "we have found no reason; it is a fault of ours until one stands here"
@@ -39,12 +42,7 @@ OTHERWISE = "we have found no reason; it is a fault of ours until one stands her
 
 def written(text: str, results: Results) -> str:
     """Return the text of the page with its parts as they have to be."""
-    return _PART.sub(lambda found: f"{found[1]}{found[2]}\n" + "\n".join(PARTS[found[1]](results)) + "\n\n", text)
-
-
-def parts_in(text: str) -> list[str]:
-    """Return the names of the parts of a page."""
-    return [found[1] for found in _PART.finditer(text)]
+    return tables.written(text, {name: partial(part, results) for name, part in PARTS.items()})
 
 
 def table(*rows: Sequence[str], numbers: int = 1) -> Iterator[str]:
@@ -74,14 +72,13 @@ def _by_length(measure: str) -> Callable[[Results], Iterator[str]]:
         rows = rows_of(results, measure)
         lengths = sorted({row["length"] for row in rows})
         head = ["store", "a message outlives", *(f"{length:,}" for length in lengths)]
-        yield from table(head, *_each(results, rows, lambda key: [_cell(rows, key, at) for at in lengths]), numbers=2)
+
+        def cells(key: str) -> list[str]:
+            return [number(value(results, measure, key, "us", length=length)) for length in lengths]
+
+        yield from table(head, *_each(results, rows, cells), numbers=2)
 
     return part
-
-
-def _cell(rows: list[Row], key: str, length: int, figure: str = "us") -> str:
-    row = find(rows, contender=key, length=length)
-    return number(median(row[figure])) if row else "-"
 
 
 def _each(results: Results, rows: list[Row], cells: Callable[[str], list[str]]) -> Iterator[list[str]]:
@@ -196,13 +193,9 @@ def _throughput(results: Results) -> Iterator[str]:
     head = ["store", "a message outlives", *(f"{count} process{'es' * (count > 1)}" for count in counts)]
 
     def cells(key: str) -> list[str]:
-        return [number(_median_of(find(rows, contender=key, processes=count), "per_second")) for count in counts]
+        return [number(value(results, "processes", key, "per_second", processes=count)) for count in counts]
 
     yield from table(head, *_each(results, rows, cells), numbers=2)
-
-
-def _median_of(row: Row | None, figure: str, scale: float = 1.0) -> float | None:
-    return median(row[figure]) / scale if row else None
 
 
 def _simple(measure: str, *columns: tuple[str, str, float], **group: Any) -> Callable[[Results], Iterator[str]]:
@@ -251,8 +244,8 @@ def _listing(results: Results) -> Iterator[str]:
     head = ["store", "a message outlives", *(f"{count:,}, {kind}" for count in counts for kind, _ in kinds)]
 
     def cells(key: str) -> list[str]:
-        found = [find(rows, contender=key, sessions=count) for count in counts]
-        return [number(_median_of(row, figure, 1e3)) for row in found for _, figure in kinds]
+        columns = [(count, figure) for count in counts for _, figure in kinds]
+        return [number(value(results, "listing", key, figure, 1e3, sessions=count)) for count, figure in columns]
 
     yield from table(head, *_each(results, rows, cells), numbers=2)
 

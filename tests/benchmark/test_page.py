@@ -6,6 +6,7 @@ import pytest
 
 from tests.benchmark import report, results
 from tests.benchmark.goals import goals
+from tests.tables import names_in
 
 
 def test_the_page_shows_what_was_measured(pytestconfig: pytest.Config) -> None:
@@ -19,7 +20,7 @@ def test_the_page_shows_what_was_measured(pytestconfig: pytest.Config) -> None:
 
 def test_every_part_is_on_the_page_once() -> None:
     """What was measured is shown."""
-    assert sorted(report.parts_in(report.PAGE.read_text("utf-8"))) == sorted(report.PARTS)
+    assert sorted(names_in(report.PAGE.read_text("utf-8"))) == sorted(report.PARTS)
 
 
 def test_a_wrong_figure_is_seen() -> None:

@@ -16,7 +16,7 @@ from tests.peers.environments import HERE, PEERS, NotInstalled, lock_command, py
 
 def test_there_are_peers() -> None:
     """PraisonAI and eight others, so nothing below looks at nothing."""
-    eight = (
+    assert PEERS == (
         "agent_framework",
         "agno",
         "google_adk",
@@ -24,9 +24,9 @@ def test_there_are_peers() -> None:
         "langgraph",
         "llamaindex",
         "openai_agents",
+        "praisonai",
         "strands",
     )
-    assert sorted((*eight, "praisonai")) == list(PEERS)
 
 
 @pytest.mark.parametrize("peer", PEERS)

@@ -1,15 +1,11 @@
-"""Writes into the pages what the last run has counted: tables between two comments, and nothing around them.
-
-A table stands between ``<!-- orders -->`` and ``<!-- end -->``; the name is one of `TABLES`.
-"""
+"""The tables of the pages about the proofs, as the last run has counted: see `tests.tables`."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ from tests.proofs.teeth import matrix
 from tests.proofs.threads.theirs import LEADS_THERE, OUT_OF_SIGHT
 from tests.sabotage.faults import VARIABLE, all_faults
 from tests.sabotage.faults_found import TRACK_RECORD, Found
+from tests.tables import Tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("docs/testing/index.md", "docs/testing/teeth.md")
@@ -40,18 +37,6 @@ SECTIONS = {
 }
 """Where the page tells of each rung."""
 RUNGS = tuple(SECTIONS)
-
-_TABLE = re.compile(r"(?<=<!-- )(?!end )([\w-]+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
-
-
-def written(text: str) -> str:
-    """Return the text of a page with its tables as they have to be."""
-    return _TABLE.sub(lambda found: f"{found[1]}{found[2]}\n" + "\n".join(TABLES[found[1]]()) + "\n\n", text)
-
-
-def tables_in(text: str) -> list[str]:
-    """Return the names of the tables of a page."""
-    return [found[1] for found in _TABLE.finditer(text)]
 
 
 def added_up(parts: Iterable[Part]) -> list[dict[str, Any]]:
@@ -155,22 +140,22 @@ def _run() -> Iterator[str]:
     yield f"| all parts, one after the other | {sum(figures['seconds'] for figures in runs):.0f} seconds |"
 
 
-def _soak() -> Iterator[str]:
-    report = recorded("soak")
+def _one_run(report: Mapping[str, Any], by: str = "") -> Iterator[str]:
     yield from ("| what | in that run |", "|---|---|")
     yield f"| day | {report['run']['date']} |"
-    yield f"| for | {report['seconds']:,} seconds, with {report['processes']} processes |"
+    yield f"| for | {report['seconds']:,} seconds{by} |"
     yield f"| how much | {_counted(report['counts'])} |"
+
+
+def _soak() -> Iterator[str]:
+    report = recorded("soak")
+    yield from _one_run(report, f", with {report['processes']} processes")
     yield f"| verdict | {report['verdict']} |"
     yield f"| a call waited | {report['median_wait_ms']} ms at the median, {report['longest_wait_ms']} ms at most |"
 
 
 def _atheris() -> Iterator[str]:
-    report = recorded("atheris")
-    yield from ("| what | in that run |", "|---|---|")
-    yield f"| day | {report['run']['date']} |"
-    yield f"| for | {report['seconds']:,} seconds |"
-    yield f"| how much | {_counted(report['counts'])} |"
+    yield from _one_run(recorded("atheris"))
     yield "| found | nothing: a run that finds something is not kept |"
 
 
@@ -187,7 +172,7 @@ def shown_by(found: Found) -> str:
     return f"{VARIABLE}={found.fault} {command}" if found.fault else command
 
 
-TABLES: dict[str, Callable[[], Iterable[str]]] = {
+TABLES: Tables = {
     "run": _run,
     **{rung: (lambda rung=rung: _rung(rung)) for rung in RUNGS},  # type: ignore[misc]
     "weaker": table.rows,

@@ -169,6 +169,11 @@ def files_of(store: Store) -> SessionFiles[Any]:
     return store._storage
 
 
+def hand_over(store: Store, session_id: str) -> bool:
+    """Do what a move into a database does to a session's file."""
+    return files_of(store).hand_over(session_id, "sqlite:///chats.db", lambda _: None)
+
+
 def contents(directory: Path, *, locks: bool = False) -> dict[str, bytes | str]:
     """Return what stands in the directory: the bytes of files, and what else there is by its kind."""
     found: dict[str, bytes | str] = {}

@@ -10,7 +10,7 @@ from typing import Any
 from readfresh import HierarchicalSessionStore, rescue
 from readfresh.disk import Disk
 from readfresh.storage import Durability
-from tests.store.support import Kind, Store, Verb, contents, files_of, filled, verbs_of
+from tests.store.support import Kind, Store, Verb, contents, filled, hand_over, verbs_of
 
 SESSION = "trip"
 CHILD = "fresh-0"
@@ -20,11 +20,7 @@ BEFORE, NOW = 1_900_000_000.0, 1_900_000_100.0  # a clock that stands: two runs 
 Files = Mapping[str, bytes]
 
 ELSEWHERE = (
-    Verb(
-        "hand_over to a database",
-        lambda store, session_id: files_of(store).hand_over(session_id, "sqlite:///chats.db", lambda _: None),
-        writes=True,
-    ),
+    Verb("hand_over to a database", hand_over, writes=True),
     Verb("rescue", lambda store, _: rescue(store, DAMAGED, "mended").new_session_id, writes=True),
     Verb("delete_session of a damaged session", lambda store, _: store.delete_session(DAMAGED), writes=True),
     Verb("create_session without a parent", lambda s, _: s.create_session("alone"), writes=True, hierarchical=True),

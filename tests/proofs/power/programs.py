@@ -16,7 +16,7 @@ from readfresh.disk import Disk
 from readfresh.storage import Durability
 from tests.proofs.power.model import ROOT, Operation, Tree
 from tests.proofs.power.recorded import Recorder, lay_out, tree_of
-from tests.store.support import VERBS, Kind, files_of, filled, verbs_of
+from tests.store.support import VERBS, Kind, filled, hand_over, verbs_of
 
 SESSIONS = f"{ROOT}/ada/sessions"
 KINDS = (cast("Kind", DefaultSessionStore), cast("Kind", HierarchicalSessionStore))
@@ -103,12 +103,7 @@ def _rescue(store: Any, session_id: str) -> Any:
     return rescue(store, session_id, "mended")
 
 
-def _hand_over(store: Any, session_id: str) -> bool:
-    """Do what a move does to a session's file."""
-    return files_of(store).hand_over(session_id, "sqlite:///chats.db", lambda _: None)
-
-
-OF_A_SESSION_THAT_IS_THERE: dict[str, Callable[[Any, str], Any]] = {"rescue": _rescue, "hand_over": _hand_over}
+OF_A_SESSION_THAT_IS_THERE: dict[str, Callable[[Any, str], Any]] = {"rescue": _rescue, "hand_over": hand_over}
 """What is no verb of a store, and writes: to rescue a session into another, and what a move does to its file."""
 
 # One verb of each class whose records are alike: a test says so.
