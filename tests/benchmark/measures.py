@@ -239,7 +239,7 @@ def beside(run: Run) -> list[Row]:
                 writer.do("open", place=place)
                 writer.do("fill", session="s", count=100)
                 reader.do("open", place=place)
-                reader.tell("watch", session="s")
+                reader.do("watch", session="s")  # it says: it watches
                 wrote = writer.do("append", session="s", count=run.appends, writer="w")
                 reader.tell("memory")  # any order ends the watch
                 saw = reader.hear()

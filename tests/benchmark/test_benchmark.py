@@ -141,6 +141,21 @@ class Torn(Ours):
         raise ValueError(f"{session_id}: nobody can read it")
 
 
+def test_a_watch_ends_with_the_next_order(tmp_path: Path) -> None:
+    """It says when it has begun, so that no order comes with it, and has read once at least.
+
+    Kills: an order that is in a buffer when the watch looks for one, and a watch without an end.
+    """
+    with Worker(CONTENDERS["files"], tmp_path) as worker:
+        worker.do("open", place=str(tmp_path))
+        worker.do("fill", session="s", count=3)
+        worker.do("watch", session="s")
+        worker.tell("memory")
+        saw = worker.hear()
+        assert set(saw["found"]) == {3}
+        assert worker.hear()["now"] > 0
+
+
 def test_torn_and_stale_reads_are_told_apart() -> None:
     """An error and a step backwards are torn; a read that lacks what had returned before it began is stale."""
     wrote = {"took": [5, 5], "ends": [10, 20]}

@@ -82,9 +82,14 @@ class Worker:
         return {"took": took, "found": len(self._store.texts(history))}
 
     def watch(self, session: str) -> dict[str, Any]:
-        """Read the history again and again until there is another order; an error is a read that saw a torn session."""
+        """Read the history again and again until there is another order; an error is a read that saw a torn session.
+
+        It says when it begins: an order that came together with this one would be in Python's buffer, unseen.
+        """
         took, begins, found, said = [], [], [], ""
-        while not select.select([sys.stdin], [], [], 0)[0]:
+        answer({"at": "the watch"})
+        is_told_more = False
+        while not is_told_more:
             began = time.monotonic_ns()
             try:
                 history = self._store.read(session)
@@ -94,6 +99,7 @@ class Worker:
                 found.append(-1)
                 said = said or f"{type(error).__name__}: {error}"
             begins.append(began)
+            is_told_more = bool(select.select([sys.stdin], [], [], 0)[0])
         return {"took": took, "begins": begins, "found": found, "said": said[:200]}
 
     def names(self, session: str) -> list[str]:
