@@ -550,6 +550,9 @@ class SessionRows(Generic[S]):
         rows = self.database.look(query, None, self.database.place)
         return int(rows[0][0])
 
+    def forget(self, session_id: str | None = None) -> None:
+        """Do nothing: no session is kept in memory."""
+
     def litter(self) -> list[str]:
         """Return nothing: of a transaction that has not been committed the database keeps nothing."""
         return []
