@@ -92,11 +92,16 @@ def page_of(folder: Path, source: str) -> SitePage:
     return SitePage(source, address, folder / address / "index.html")
 
 
-def build_site(folder: Path) -> BuiltSite:
-    """Build the site into this folder, strictly and without a network; raise with the whole log where that fails."""
+def build_site(folder: Path, *, live: bool = False) -> BuiltSite:
+    """Build the site into this folder, strictly and without a network; raise with the whole log where that fails.
+
+    A live one draws its diagrams in the browser, as `mkdocs serve` does for those who write them.
+    """
     # Never with --quiet: it hides the warnings from --strict too, and a broken link ends in success.
     command = [sys.executable, "-c", OFFLINE + MKDOCS, "build", "--strict", "--site-dir", str(folder)]
-    environment = os.environ | {"SITE_URL": SITE_URL, "NO_MKDOCS_2_WARNING": "1"}
+    environment = (
+        os.environ | {"SITE_URL": SITE_URL, "NO_MKDOCS_2_WARNING": "1"} | ({"DIAGRAMS": "live"} if live else {})
+    )
     done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
     if done.returncode != 0:
         raise RuntimeError(f"the site does not build:\n{done.stdout}{done.stderr}")
