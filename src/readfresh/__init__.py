@@ -27,12 +27,10 @@ Read the source in this order; a module imports only what stands above it.
 - `conformance`: every guarantee as a check that runs over any store
 """
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from readfresh.agents import LocalManagedAgent
-from readfresh.answers import AnswerStream
-from readfresh.bots import BotSessionManager
 from readfresh.chat import ChatStore
 from readfresh.damage import Finding, Rescued, rescue, verify
 from readfresh.default import DefaultSessionStore, default_session_dir, get_default_session_store
@@ -54,11 +52,14 @@ from readfresh.errors import (
 from readfresh.hierarchical import HierarchicalSessionStore, get_hierarchical_session_store
 from readfresh.model import ExtendedSessionData, SessionData, SessionMessage, SessionSnapshot
 from readfresh.protocols import HistoryStoreProtocol, SessionStoreProtocol
-from readfresh.respond import Usage
-from readfresh.turns import Turn, turns_of
 
 if TYPE_CHECKING:
+    from readfresh.agents import LocalManagedAgent
+    from readfresh.answers import AnswerStream
+    from readfresh.bots import BotSessionManager
     from readfresh.database import DbSessionAdapter
+    from readfresh.respond import Usage
+    from readfresh.turns import Turn, turns_of
 
 __version__ = "0.1.0"
 
@@ -106,8 +107,21 @@ if not TYPE_CHECKING and find_spec("sqlalchemy") is None:
     __all__.remove("DbSessionAdapter")
 
 
+_LATER = {
+    "AnswerStream": "answers",
+    "BotSessionManager": "bots",
+    "LocalManagedAgent": "agents",
+    "Turn": "turns",
+    "Usage": "respond",
+    "turns_of": "turns",
+}
+"""What a program that only keeps sessions does without, asyncio with it, and where it stands."""
+
+
 def __getattr__(name: str) -> object:
-    """Import what needs an extra when it is first asked for."""
+    """Import what needs an extra, or takes long to import, when it is first asked for."""
+    if name in _LATER:
+        return getattr(import_module(f"readfresh.{_LATER[name]}"), name)
     if name == "DbSessionAdapter":
         try:
             from readfresh.database import DbSessionAdapter

@@ -11,7 +11,6 @@ It adds fields and verbs. It adds no loading, no saving, no locking and no cache
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -314,6 +313,8 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
             SessionStoreError: as `update` does.
             Exception: whatever `make_title` raises; nothing was written.
         """
+        import asyncio  # here, as whoever awaits this has it already, and importing it takes longer than readfresh
+
         session = await asyncio.to_thread(self.get_session, session_id)
         exchange = _first_exchange(session.messages)
         if session.title or exchange is None:
