@@ -104,9 +104,9 @@ class Claims:
         assert found, f'no block says by="{name}"'
         return found
 
-    def spoil(self, case: Case) -> None:
-        """Fail if a block of the case stays green when it is spoiled."""
-        alive = survivors(self.site, case)
+    def spoil(self, case: Case, blocks: Sequence[Block] | None = None) -> None:
+        """Fail if a block of the case, or of these of its blocks, stays green when it is spoiled."""
+        alive = survivors(self.site, case, blocks)
         if alive:
             pytest.fail("\n".join(alive), pytrace=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .failure import BlockFailed
@@ -20,10 +21,15 @@ _SPOILED = {
 }
 
 
-def survivors(site: Site, case: Case) -> list[str]:
-    """Return the blocks of a case whose check stays green when they are spoiled, as `page:line: how`."""
+def survivors(site: Site, case: Case, blocks: Sequence[Block] | None = None) -> list[str]:
+    """Return the blocks of a case whose check stays green when they are spoiled, as `page:line: how`.
+
+    Each takes a run of the whole case; with `blocks`, it is these that are spoiled, not all.
+    """
     alive: list[str] = []
     for at, block in enumerate(case.blocks):
+        if blocks is not None and block not in blocks:
+            continue
         bad = spoiled(block)
         try:
             play(site, replace(case, blocks=(*case.blocks[:at], bad, *case.blocks[at + 1 :])))

@@ -1,5 +1,6 @@
 """The diagrams that are drawn while the site is built."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.site.build import DOCS, BuiltSite, SitePage
+
+FULL_GRID = os.environ.get("FULL_GRID") == "1"
 
 
 def with_diagrams(site: BuiltSite) -> list[SitePage]:
@@ -27,7 +30,10 @@ def test_a_page_needs_no_script_for_them(built_site: BuiltSite) -> None:
 
 
 def test_the_rest_of_a_page_is_what_writers_see(built_site: BuiltSite, live_site: BuiltSite) -> None:
-    """But for the content of the diagrams and the scripts that draw them, both sites have the same pages."""
+    """But for the content of the diagrams and the scripts that draw them, both sites have the same pages.
+
+    The normal run compares every fourth page.
+    """
 
     def rest(page: SitePage) -> str:
         html = BeautifulSoup(page.file.read_bytes(), "html.parser")
@@ -40,7 +46,7 @@ def test_the_rest_of_a_page_is_what_writers_see(built_site: BuiltSite, live_site
         return re.sub(r"\s+", " ", str(html))
 
     assert len(built_site.pages) == len(live_site.pages) >= 2
-    for built, live in zip(built_site.pages, live_site.pages, strict=True):
+    for built, live in list(zip(built_site.pages, live_site.pages, strict=True))[:: 1 if FULL_GRID else 4]:
         assert rest(built) == rest(live), f"docs/{built.source}"
 
 
