@@ -23,7 +23,7 @@ from typing import Any, cast
 
 import greenlet
 
-from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, disk, files, hierarchical
+from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, disk, files
 from readfresh.disk import Disk, HeldLock
 from readfresh.model import SessionData, SessionSnapshot
 from readfresh.values import thaw
@@ -412,18 +412,13 @@ class _BareLock:
 def seamed() -> Iterator[None]:
     """Let stores run as clients in this process: see the head of this module for what stands in for what."""
 
-    class Threadless:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(asyncio, name)
-
-        @staticmethod
-        async def to_thread(function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
-            return function(*arguments, **named)
+    async def to_no_thread(function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+        return function(*arguments, **named)
 
     stands: list[tuple[Any, str, Any]] = [
         (disk, "FileLock", _BareLock),
         (disk, "_thread_lock", lambda _path: disk._ThreadLock()),
-        (hierarchical, "asyncio", Threadless()),
+        (asyncio, "to_thread", to_no_thread),
     ]
     real = [(owner, name, getattr(owner, name)) for owner, name, _ in stands]
     for owner, name, value in stands:
