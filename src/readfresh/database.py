@@ -9,10 +9,15 @@ A change is one transaction: lock the session's row, read, `change`, write what 
    unless the database says that it has undone it.
 4. What the database gave up (a deadlock, a serialization failure, a lost connection) is done again from the start,
    until `lock_timeout` has passed: `change` may be called more than once, and counts once.
-5. Adding a message writes one row and looks at no other message. So it is added, too, where another one is damaged:
-   reading that session raises `SessionDamaged` before and after, and no byte of the damaged row has changed.
+5. Adding a message writes its row and that of the session, and looks at no other message. So it is added, too, where
+   another one is damaged: reading that session raises `SessionDamaged` before and after, and no byte of the damaged row
+   has changed.
 6. A transaction belongs to the process that began it: a forked child never touches its parent's connection.
-7. Every call looks whether the tables are of its version, and a migration waits for the changes under way.
+7. The first statement of every call gives the version of the tables too, and a migration waits for the changes
+   under way.
+
+What makes it fast takes nothing from that: statements are built once, at the import, and SQLAlchemy compiles each once;
+an append is one look at the session's row, an INSERT and an UPDATE; and connections are kept (see `dialects`).
 
 It assumes that the database keeps what it has committed: fsync on, a local disk for SQLite (see the page "Limits").
 """
@@ -23,8 +28,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -34,7 +39,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from readfresh.chat import ChatStore, random_id
 from readfresh.codec import SCHEMA_VERSION, NotASession, decode, decode_object, encode_object
 from readfresh.default import LOCK_TIMEOUT, durability_of, seconds
-from readfresh.dialects import Dialect, dialect_of
+from readfresh.dialects import BUSY_SECONDS, Dialect, dialect_of
 from readfresh.errors import (
     LockTimeout,
     OutcomeUnknown,
@@ -112,8 +117,39 @@ _messages, _snapshots = (
 )
 _LISTS = {"messages": _messages, "snapshots": _snapshots}  # the fields that are rows of their own
 
+# Each is built once: that costs more than to execute it.
+_VERSION = sa.select(_schema.c.version)
+_version = _VERSION.scalar_subquery().label("version")  # as a column: one statement sees the rows and their version
+_named = _sessions.c.name == sa.bindparam("name")
+_FIELDS = sa.select(
+    sa.literal_column("'fields'").label("part"),
+    sa.literal_column("0").label("position"),
+    _sessions.c.fields.label("body"),
+    _version,
+).where(_named)
+_WHOLE = sa.union_all(
+    _FIELDS,
+    *(
+        sa.select(sa.literal_column(f"'{part}'"), table.c.position, table.c.body, sa.literal_column("0"))
+        .join_from(table, _sessions, table.c.session == _sessions.c.key)
+        .where(_named)
+        for part, table in _LISTS.items()
+    ),
+).order_by("part", "position")
+_LOCKED = (
+    sa.select(_sessions.c.key, _sessions.c.next_position, _sessions.c.fields, _version).where(_named).with_for_update()
+)
+_ALL = sa.select(_sessions.c.name, _sessions.c.fields, _sessions.c.message_count, _version)
+_COUNT = sa.select(sa.func.count().label("count"), _version).select_from(_sessions)
+_INSERT = {part: sa.insert(table) for part, table in _LISTS.items()}
+_ADD, _REPLACE = (
+    sa.update(_sessions)
+    .where(_sessions.c.key == sa.bindparam("of"))
+    .values(fields=sa.bindparam("new_fields"), message_count=count, next_position=sa.bindparam("next"))
+    for count in (_sessions.c.message_count + sa.bindparam("count"), sa.bindparam("count"))
+)
+
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_inherited: list[object] = []  # what a parent's connections hang on; dropping it would close them
 _torn: set[str | None] = set()  # what this process was forked in the middle of using, and cannot use
 
 
@@ -206,23 +242,26 @@ class Database:
         self.dialect: Dialect = dialect_of(url, lock_timeout, durability)
         self.place = self.dialect.place
         self._calls: set[object] = set()  # those under way, in any thread
+        self._process = os.getpid()
         _databases.add(self)
-        weakref.finalize(self, _close, self.dialect)  # whoever drops an adapter leaves no connection behind
+        weakref.finalize(self, self.dialect.close)  # whoever drops an adapter leaves no connection behind
 
     def __reduce__(self) -> tuple[object, ...]:
         return Database, self._made_of
 
     def close(self) -> None:
         """Close the connections that are idle."""
-        _close(self.dialect)
+        self.dialect.close()
 
     def leave_to_the_parent(self) -> None:
         """Forget the connections that this process has inherited, without closing them."""
-        if self._calls and self.dialect.torn_by_fork:
+        self._process = os.getpid()
+        if (self._calls or self.dialect.is_in_use()) and self.dialect.torn_by_fork:
             _torn.add(self.dialect.torn_by_fork)
         for engine in self.dialect.engines():
-            _inherited.append(engine.pool)
+            _keep_for_ever(engine.pool)
             engine.dispose(close=False)
+        self.dialect.forget()
 
     def create_schema(self) -> bool:
         """Make the tables or migrate them; return whether anything was made."""
@@ -239,8 +278,8 @@ class Database:
 
         return self._asking_again(attempt, None, self.place, WriteFailed, asks_a_busy_one=True)
 
-    def look(self, query: Any, session_id: str | None, path: str) -> list[Any]:
-        """Return the rows of one statement, which sees the database at one instant.
+    def look(self, query: Any, name: str | None, session_id: str | None, path: str) -> list[Any]:
+        """Return the rows of one statement about a row, or all, which sees the database at one instant.
 
         Raises:
             StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
@@ -248,13 +287,16 @@ class Database:
 
         def attempt(_deadline: float) -> list[Any]:
             with self.dialect.readers.connect() as connection:
-                self._check_schema(connection)
-                return list(connection.execute(query))
+                rows = list(connection.execute(query, {"name": name}))
+                self.check_schema(connection, rows)
+                return rows
 
-        return self._asking_again(attempt, session_id, path, ReadFailed)
+        return self._asking_again(attempt, session_id, path, ReadFailed, asks_a_busy_one=True)
 
     def change(self, work: Callable[[sa.Connection, float], bool], session_id: str, path: str) -> bool:
         """Return whether `work` has changed something: in one transaction, which has been committed then.
+
+        It begins with a look at the session's row, and calls `check_schema` with what that has given.
 
         Raises:
             StoreMisused, SchemaMismatch, LockTimeout, WriteFailed: nothing was written.
@@ -264,7 +306,6 @@ class Database:
 
         def attempt(deadline: float) -> bool:
             with self._transaction(self.dialect.writers, deadline, session_id, path) as connection:
-                self._check_schema(connection)
                 if not work(connection, deadline):
                     raise _Nothing
             return True
@@ -305,6 +346,7 @@ class Database:
             if os.getpid() == process:
                 connection.close()
             else:
+                _keep_for_ever(connection.connection.dbapi_connection)
                 _keep_for_ever(connection)
 
     def _asking_again(
@@ -327,11 +369,14 @@ class Database:
                 ) from error
             except DBAPIError as error:
                 verdict = self.dialect.verdict(error)
+                pause = PAUSE_SECONDS if verdict in ("undone", "lost") else BUSY_SECONDS
                 again = verdict in ("undone", "lost") or (asks_a_busy_one and verdict == "busy")
-                if again and deadline - time.monotonic() > PAUSE_SECONDS:
+                if again and deadline - time.monotonic() > pause:
                     # A server that restarts refuses at once, and is not to be asked a thousand times a second.
-                    threading.Event().wait(PAUSE_SECONDS)
+                    threading.Event().wait(pause)
                     continue
+                if verdict == "no schema":
+                    self._refuse_another_version()
                 raise self._named(error, verdict, session_id, path, kind) from error
             # None that we know of, and what a driver raises by itself; named all the same.
             except (sa.exc.SQLAlchemyError, UnicodeError, OverflowError) as error:
@@ -340,6 +385,8 @@ class Database:
     @contextmanager
     def _call(self, session_id: str | None, path: str) -> Iterator[None]:
         """Let a fork know that a call is under way."""
+        if self._process != os.getpid():  # a fork of another language's has told nobody
+            self.leave_to_the_parent()
         if self.dialect.torn_by_fork in _torn:
             raise StoreMisused(
                 "this process was forked while a thread of its parent used the SQLite file, whose locks cannot be told "
@@ -370,7 +417,7 @@ class Database:
         self.dialect.lock_tables(connection)
         version = None
         if sa.inspect(connection).has_table(_schema.name):
-            version = connection.execute(sa.select(_schema.c.version)).scalar()
+            version = connection.execute(_VERSION).scalar()
             if version == len(MIGRATIONS):
                 return False
             self._refuse_newer(version or 0)
@@ -388,22 +435,27 @@ class Database:
     def _is_current(self) -> bool:
         try:
             with self.dialect.readers.connect() as connection:
-                version = connection.execute(sa.select(_schema.c.version)).scalar()
+                version = connection.execute(_VERSION).scalar()
                 return version == len(MIGRATIONS) and self.dialect.is_prepared(connection)
         except DBAPIError as error:
             if self.dialect.verdict(error) in ("busy", "undone", "lost"):
                 raise
             return False  # whoever makes them meets the reason, if there is one
 
-    def _check_schema(self, connection: sa.Connection) -> None:
-        """Raise `SchemaMismatch` unless the tables are of this version."""
-        version = connection.execute(sa.select(_schema.c.version)).scalar() or 0
+    def check_schema(self, connection: sa.Connection, rows: Sequence[Any] = ()) -> None:
+        """Raise `SchemaMismatch` unless the tables are of this version, as the first row says; without one, ask."""
+        version = (rows[0].version if rows else connection.execute(_VERSION).scalar()) or 0
         self._refuse_newer(version)
         if version < len(MIGRATIONS):
             raise SchemaMismatch(
                 f"its tables have version {version}, and this readfresh needs version {len(MIGRATIONS)}",
                 path=self.place,
             )
+
+    def _refuse_another_version(self) -> None:
+        """Raise `SchemaMismatch` where a statement has failed because the tables are of another version."""
+        with suppress(sa.exc.SQLAlchemyError), self.dialect.readers.connect() as connection:
+            self.check_schema(connection)
 
     def _refuse_newer(self, version: int) -> None:
         if version > len(MIGRATIONS):
@@ -434,8 +486,8 @@ class SessionRows(Generic[S]):
                 nothing was written.
         """
         self._refuse_inside_change(session_id)
-        query = _whole if sees_messages else _fields_alone
-        rows = self.database.look(query(_name(session_id)), session_id, self.path(session_id))
+        query = _WHOLE if sees_messages else _FIELDS
+        rows = self.database.look(query, _name(session_id), session_id, self.path(session_id))
         return self._session(rows, session_id)
 
     def update(
@@ -470,10 +522,13 @@ class SessionRows(Generic[S]):
             if row is None:
                 return False
             rows: list[Any] = []
-            if not is_new:
-                whole = _whole(row.name) if sees_messages else _fields_alone(row.name)
-                rows = list(connection.execute(whole))
-            current = self._session(rows, session_id)
+            current = None
+            if sees_messages and not is_new:
+                rows = list(connection.execute(_WHOLE, {"name": _name(session_id)}))
+                current = self._session(rows, session_id)
+            elif not is_new:
+                current = self._decoded({"messages": []}, _octets(row.fields), session_id, path)
+                check_owner(current, session_id, path, "row")
             try:
                 changed = run_change(change, current, session_id, lambda: path)
             except Exception as error:  # an error of a database, too, is another database's
@@ -502,8 +557,8 @@ class SessionRows(Generic[S]):
             if row is None:
                 return False
             try:
-                whole = _fields_alone(row.name) if only is None else _whole(row.name)
-                current = self._session(list(connection.execute(whole)), session_id)
+                query = _FIELDS if only is None else _WHOLE
+                current = self._session(list(connection.execute(query, {"name": _name(session_id)})), session_id)
             except (SessionDamaged, SessionTooNew):
                 if only is not None:
                     raise
@@ -524,7 +579,7 @@ class SessionRows(Generic[S]):
             StoreMisused, SchemaMismatch, LockTimeout, SessionMismatch, ReadFailed: nothing was written.
         """
         self._refuse_inside_change(session_id)
-        rows = self.database.look(_fields_alone(_name(session_id)), session_id, self.path(session_id))
+        rows = self.database.look(_FIELDS, _name(session_id), session_id, self.path(session_id))
         try:
             return self._session(rows, session_id) is not None
         except (SessionDamaged, SessionTooNew):
@@ -539,16 +594,13 @@ class SessionRows(Generic[S]):
             StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
         """
         self._refuse_inside_change(None)
-        query = sa.select(_sessions.c.name, _sessions.c.fields, _sessions.c.message_count)
-        for name, fields, count in self.database.look(query, None, self.database.place):
+        for name, fields, count, _ in self.database.look(_ALL, None, None, self.database.place):
             yield self._entry(name, fields, count)
 
     def count(self) -> int:
         """Return how many sessions there are; raises as `scan` does."""
         self._refuse_inside_change(None)
-        query = sa.select(sa.func.count()).select_from(_sessions)
-        rows = self.database.look(query, None, self.database.place)
-        return int(rows[0][0])
+        return int(self.database.look(_COUNT, None, None, self.database.place)[0][0])
 
     def litter(self) -> list[str]:
         """Return nothing: of a transaction that has not been committed the database keeps nothing."""
@@ -561,7 +613,7 @@ class SessionRows(Generic[S]):
             StoreMisused, SchemaMismatch, LockTimeout, ReadFailed: nothing was written.
         """
         self._refuse_inside_change(session_id)
-        rows = self.database.look(_whole(_name(session_id)), session_id, self.path(session_id))
+        rows = self.database.look(_WHOLE, _name(session_id), session_id, self.path(session_id))
         if not rows:
             return None
         text = next(_octets(row.body) for row in rows if row.part == "fields").rstrip().removesuffix(b"}")
@@ -578,18 +630,16 @@ class SessionRows(Generic[S]):
     def _locked(self, connection: sa.Connection, session_id: str, deadline: float, *, create: bool) -> tuple[Any, bool]:
         """Return the session's row, held until the transaction ends, and whether it was made for it now."""
         name = _name(session_id)
-        columns = (_sessions.c.key, _sessions.c.name, _sessions.c.next_position)
         while True:
-            row = connection.execute(
-                sa.select(*columns).where(_sessions.c.name == name).with_for_update()
-            ).one_or_none()
+            row = connection.execute(_LOCKED, {"name": name}).one_or_none()
+            self.database.check_schema(connection, () if row is None else (row,))
             if row is not None or not create:
                 return row, False
             self.database.dialect.limit_wait(connection, max(deadline - time.monotonic(), 0.0))
             made = connection.execute(
                 self.database.dialect.insert_unless_there(_sessions)
                 .values(name=name, fields="{}", message_count=0, next_position=0)
-                .returning(*columns)
+                .returning(_sessions.c.key, _sessions.c.next_position)
             ).one_or_none()
             if made is not None:
                 return made, True
@@ -658,24 +708,6 @@ def _name(session_id: str) -> str:
     return file_name(session_id).removesuffix(SUFFIX)
 
 
-def _fields_alone(name: str) -> Any:
-    return sa.select(
-        sa.literal("fields").label("part"), sa.literal(0).label("position"), _sessions.c.fields.label("body")
-    ).where(_sessions.c.name == name)
-
-
-def _whole(name: str) -> Any:
-    """Return one statement for all rows of a session: its fields, then its messages and its snapshots in order."""
-    of_session = _sessions.c.name == name
-    parts = [
-        sa.select(sa.literal(part).label("part"), table.c.position, table.c.body)
-        .join_from(table, _sessions, table.c.session == _sessions.c.key)
-        .where(of_session)
-        for part, table in _LISTS.items()
-    ]
-    return sa.union_all(_fields_alone(name), *parts).order_by("part", "position")
-
-
 def _write(
     connection: sa.Connection,
     row: Any,
@@ -706,14 +738,13 @@ def _write(
             for index, body in enumerate(bodies[len(kept) :])
         ]
         if added:
-            connection.execute(sa.insert(table), added)
+            connection.execute(_INSERT[part], added if len(added) > 1 else added[0])
             position += len(added)
         if part == "messages":
-            count: Any = len(bodies) if sees_messages else _sessions.c.message_count + len(bodies)
+            count = len(bodies)
     connection.execute(
-        sa.update(_sessions)
-        .where(_sessions.c.key == row.key)
-        .values(fields=encode_object(data), message_count=count, next_position=position)
+        _REPLACE if sees_messages else _ADD,
+        {"of": row.key, "new_fields": encode_object(data), "count": count, "next": position},
     )
 
 
@@ -731,26 +762,25 @@ def _kept(before: list[tuple[int, str]], bodies: list[str]) -> set[int]:
     return {position for position, _ in before[:head]}
 
 
-def _close(dialect: Dialect) -> None:
-    for engine in dialect.engines():
-        engine.dispose()
-
-
 def _octets(body: str | bytes) -> bytes:
     """Return the bytes of a row's text, which another program may have put there as they are."""
     return body if isinstance(body, bytes) else body.encode(errors="surrogateescape")
 
 
-def _keep_for_ever(connection: sa.Connection) -> None:
-    """Keep a parent's connection from being closed by this child, even when the interpreter ends."""
+def _keep_for_ever(inherited: object) -> None:
+    """Keep what is a parent's from being closed by this child, even when the interpreter ends."""
     import ctypes
 
-    _inherited.append(connection)
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.connection.dbapi_connection))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
 def _said(error: DBAPIError) -> str:
     return " ".join(str(error.orig).split()).rstrip(".")
+
+
+def _close_before_a_fork() -> None:
+    for database in list(_databases):
+        database.dialect.before_fork()
 
 
 def _leave_connections_to_the_parent() -> None:
@@ -759,4 +789,4 @@ def _leave_connections_to_the_parent() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_connections_to_the_parent)
+    os.register_at_fork(before=_close_before_a_fork, after_in_child=_leave_connections_to_the_parent)

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import quote
@@ -21,7 +22,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from readfresh.disk import POLL_INTERVAL_SECONDS, system_disk
+from readfresh.disk import system_disk
+from readfresh.disk_sqlite import discard_log, identity
 from readfresh.storage import Durability
 
 __all__ = ["Dialect", "dialect_of"]
@@ -34,6 +36,11 @@ Verdict = Literal["busy", "undone", "lost", "no schema", "failed"]
 
 # So much of `lock_timeout` may pass before the server is told that less is left.
 NOTICEABLE_SECONDS = 0.1
+# So long a connection to a SQLite file is kept that nobody has used, and so many by one adapter.
+IDLE_SECONDS = 1.0
+IDLE_CONNECTIONS = 5
+# So long it takes until SQLite is asked again that was busy: a commit that waits for a disk takes a fraction of it.
+BUSY_SECONDS = 0.001
 
 
 class Dialect(ABC):
@@ -90,6 +97,21 @@ class Dialect(ABC):
     def engines(self) -> tuple[sa.Engine, ...]:
         """Return the engines that have a pool of their own."""
         return (self.writers,)
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        for engine in self.engines():
+            engine.dispose()
+
+    def before_fork(self) -> None:  # noqa: B027 - most have nothing to do
+        """Close what a child must not find open."""
+
+    def is_in_use(self) -> bool:
+        """Return whether a connection is open, idle, that a child must not find open."""
+        return False
+
+    def forget(self) -> None:  # noqa: B027 - most keep nothing
+        """Be as new, in a child of the process: what it has inherited is its parent's."""
 
 
 class PostgreSQL(Dialect):
@@ -176,12 +198,21 @@ class PostgreSQL(Dialect):
 class SQLite(Dialect):
     """SQLite in one file, in WAL mode. A change holds the whole database from `BEGIN IMMEDIATE` on; reads go on.
 
-    Each call opens the file anew: so it sees the file that stands at the path, and a fork finds nothing open.
-    Within one process SQLite shares its locks among all connections to a file, and a forked child takes its
-    parent's for its own: with an open one, the child could not lock the file any more ("How To Corrupt", 2.6).
-    It costs, in medians of 400 calls on a local disk with SQLite 3.40: a read 0.8 ms instead of 0.4 on a pooled
-    connection, an append 1.7 ms instead of 0.7, since the last to close the file writes its log back. Where somebody
-    else has the file open meanwhile: 0.7 ms instead of 0.5, and 1.0 instead of 0.7.
+    Opening the file costs more than an append: so a connection is kept for the next call, `IDLE_SECONDS` at most.
+    What a call that opens it anew is given by that alone, a call on a connection that was kept is given so:
+
+    1. It uses the file that stands at the path. Each call asks the system which that is (device and inode, a stat);
+       the connection holds its own file open, so the system gives that inode to no other.
+    2. A log never meets another file than its own: SQLite takes `chats.db-wal` for the log of whatever is called
+       `chats.db`. The log of a file that was replaced or deleted is written back into that file, then deleted.
+    3. A fork finds nothing open. SQLite shares its locks among all connections of a process to a file, and a child
+       takes its parent's for its own ("How To Corrupt", 2.6): what is idle is closed before each fork, and what is
+       in use makes the file one that the child refuses (`torn_by_fork`). So does an idle one that a fork of another
+       language's, which tells nobody, has left open.
+    4. A process that does nothing holds nothing: after `IDLE_SECONDS` the file is whole without its log, may be
+       copied, and may be written over in place.
+    5. No statement waits inside SQLite, whose own steps grow to a tenth of a second, and among busy writers starve
+       some: it is asked again every millisecond.
 
     Sources: sqlite.org's "Write-Ahead Logging", "Result and Error Codes", "How To Corrupt An SQLite Database File".
     """
@@ -201,18 +232,30 @@ class SQLite(Dialect):
         self._lock_timeout = lock_timeout
         self._durability = durability
         # Only whoever makes the tables may create the file: a read creates nothing.
-        self.readers = self.writers = self._engine("rw")
-        self.makers = self._engine("rwc")
+        # As many threads as there are may have one each; the newest is used first, so that the others are closed.
+        self.writers = self._engine("rw", sa.QueuePool, pool_size=IDLE_CONNECTIONS, max_overflow=-1, pool_use_lifo=True)
+        self.makers = self._engine("rwc", sa.NullPool)
+        self.readers = self.writers
+        sa.event.listen(self.writers, "do_connect", self._open)
+        sa.event.listen(self.writers, "checkout", self._checked_out)
+        sa.event.listen(self.writers, "checkin", self._checked_in)
+        self.forget()
 
-    def _engine(self, mode: str) -> sa.Engine:
+    def forget(self) -> None:
+        self._used = 0.0
+        self._guard = threading.Lock()
+        self._sweeper: _Sweeper | None = None
+
+    def _engine(self, mode: str, pool: type[sa.Pool], **of_pool: Any) -> sa.Engine:
         # SQLAlchemy gives what follows the `?` to SQLite, which decodes the path.
         path = quote(self._path, errors="surrogateescape")
         url = sa.URL.create("sqlite", database=f"file:{path}", query={"mode": mode, "uri": "true"})
         engine = sa.create_engine(
             url,
-            poolclass=sa.NullPool,
+            poolclass=pool,
             hide_parameters=True,
-            connect_args={"timeout": int(_milliseconds(self._lock_timeout)) / 1000},
+            connect_args={"timeout": 0, "check_same_thread": False},
+            **of_pool,
         )
         sa.event.listen(engine, "connect", self._connected)
         return engine
@@ -226,6 +269,79 @@ class SQLite(Dialect):
         cursor.execute(f"PRAGMA synchronous = {'FULL' if self._durability == 'power' else 'NORMAL'}")
         cursor.execute(f"PRAGMA fullfsync = {'ON' if self._durability == 'power' else 'OFF'}")  # macOS alone knows it
         cursor.close()
+
+    # Connections that are kept
+
+    def _open(self, dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
+        """Return a new connection, and note which file it has open."""
+        while True:
+            before = identity(self._path)
+            connection = dialect.connect(*arguments, **named)
+            if before == identity(self._path):
+                record.info["file"] = before
+                return connection
+            connection.close()  # another was put in its place: which of the two it is nobody knows
+
+    def _checked_out(self, connection: Any, record: Any, _fairy: object) -> None:
+        """Refuse a connection whose file no longer stands at the path; the pool opens another one then."""
+        if record.info["file"] == identity(self._path):
+            return
+        if log := record.info.get("log"):
+            with suppress(Exception):  # for whoever keeps the old file under another name
+                connection.execute("PRAGMA wal_checkpoint")
+        self._close_idle()
+        if log:
+            discard_log(self._path, log)
+        raise sa.exc.DisconnectionError("another file stands at the path")
+
+    def _checked_in(self, _connection: Any, record: Any) -> None:
+        """Note which log belongs to the connection's file, and see to it that the connection is closed one day."""
+        if "log" not in record.info:
+            log = identity(f"{self._path}-wal")
+            if log and record.info.get("file") == identity(self._path):
+                record.info["log"] = log
+        with self._guard:
+            self._used = time.monotonic()
+            if self._sweeper is None:
+                sweeper = _Sweeper(self._sweep)
+                try:
+                    sweeper.start()
+                except RuntimeError:  # the system has no thread left, or the interpreter ends
+                    record.invalidate()
+                else:
+                    self._sweeper = sweeper
+
+    def _sweep(self) -> bool:
+        """Close what is idle, unless some call has ended within `IDLE_SECONDS`; return whether it was closed."""
+        with self._guard:
+            if time.monotonic() - self._used < IDLE_SECONDS:
+                return False
+            self._sweeper = None  # a connection that comes back from now on starts another one
+        with _sweeping:
+            self._close_idle()
+        return True
+
+    def _close_idle(self) -> None:
+        # Unlike the engine's `dispose` it leaves the pool, to which calls under way give their connections back.
+        self.writers.pool.dispose()
+
+    def close(self) -> None:
+        if sweeper := self._sweeper:
+            sweeper.ended.set()
+            self._sweeper = None
+        self._close_idle()
+
+    def before_fork(self) -> None:
+        if sweeper := self._sweeper:  # a thread that runs beside a fork is one too many
+            sweeper.ended.set()
+            sweeper.join()
+            self._sweeper = None
+        self._close_idle()
+
+    def is_in_use(self) -> bool:
+        return isinstance(self.writers.pool, sa.QueuePool) and self.writers.pool.checkedin() > 0
+
+    # A change
 
     def insert_unless_there(self, table: sa.Table) -> Any:
         return sqlite.insert(table).on_conflict_do_nothing()
@@ -253,20 +369,22 @@ class SQLite(Dialect):
         pass
 
     def begin(self, connection: sa.Connection, seconds_left: float) -> None:
-        # SQLite asks ten times a second, and among busy writers some are never lucky: so it is asked more often.
         deadline = time.monotonic() + seconds_left
-        connection.exec_driver_sql("PRAGMA busy_timeout = 0")
         while True:
             try:
+                if "has_log" not in connection.info:
+                    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+                    if self.is_prepared(connection):  # and stays so while it is open here
+                        connection.info["has_log"] = True
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             except DBAPIError as error:
                 if self.verdict(error) != "busy" or time.monotonic() >= deadline:
                     raise
-                threading.Event().wait(POLL_INTERVAL_SECONDS)
+                threading.Event().wait(BUSY_SECONDS)
             else:
                 break
-        # A copy that a backup has made may not be in WAL mode: then its commit waits for readers.
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(max(deadline - time.monotonic(), 0.0))}")
+        if "has_log" not in connection.info:  # a copy that a backup has made: its commit waits for readers
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(max(deadline - time.monotonic(), 0.0))}")
 
     def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
         pass
@@ -285,8 +403,20 @@ class SQLite(Dialect):
         except OSError:  # the system does not say
             return False
 
-    def engines(self) -> tuple[sa.Engine, ...]:
-        return (self.writers, self.makers)
+
+class _Sweeper(threading.Thread):
+    """A thread that asks once in `IDLE_SECONDS` whether all is swept, and ends when it is, or when it is told to."""
+
+    def __init__(self, sweep: Callable[[], bool]) -> None:
+        super().__init__(name="readfresh-sweeper", daemon=True)
+        self._sweep = sweep
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Sweep."""
+        while not self.ended.wait(IDLE_SECONDS):
+            if self._sweep():
+                return
 
 
 def dialect_of(url: str, lock_timeout: float, durability: Durability) -> Dialect:
@@ -326,12 +456,22 @@ def _lenient(raw: bytes) -> str:
 
 
 _creating = threading.Lock()
+_sweeping = threading.Lock()  # held by whoever forks: a child must not find SQLite in the middle of a close
 
 
-def _forget_lock() -> None:
-    global _creating
+def _hold_sweepers() -> None:
+    _sweeping.acquire()
+
+
+def _release_sweepers() -> None:
+    _sweeping.release()
+
+
+def _forget_locks() -> None:
+    global _creating, _sweeping
     _creating = threading.Lock()
+    _sweeping = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_lock)
+    os.register_at_fork(before=_hold_sweepers, after_in_parent=_release_sweepers, after_in_child=_forget_locks)

@@ -279,6 +279,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     store.create_schema()
     store.add_user_message("trip", "a")
     assert said(DbSessionAdapter(url), "trip") == ["a"]
+    store.close()
     made = [path.name for path in tmp_path.iterdir()]
     assert made == [sa.make_url(url).database.split("/")[-1]]  # type: ignore[union-attr]
     assert made == [name]

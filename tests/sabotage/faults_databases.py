@@ -29,7 +29,9 @@ def locks_no_row() -> None:
     """Read the session's row in PostgreSQL without locking it."""
     import sqlalchemy as sa
 
-    put(sa.Select, with_for_update=lambda self: self)
+    from readfresh import database
+
+    put(database, _LOCKED=sa.select(*database._LOCKED.selected_columns).where(database._named))
 
 
 def begins_without_the_lock() -> None:
@@ -54,8 +56,8 @@ def reads_in_two_statements() -> None:
         name = database._name(session_id)
         if not sees_messages:
             return original(self, session_id, sees_messages=False)
-        rows = self.database.look(database._fields_alone(name), session_id, self.path(session_id))
-        rest = self.database.look(database._whole(name), session_id, self.path(session_id))
+        rows = self.database.look(database._FIELDS, name, session_id, self.path(session_id))
+        rest = self.database.look(database._WHOLE, name, session_id, self.path(session_id))
         return self._session(rows + [row for row in rest if row.part != "fields"], session_id)
 
     put(database.SessionRows, read=read)
@@ -186,7 +188,7 @@ def takes_any_version() -> None:
     """Leave out the look at the version of the tables."""
     from readfresh.database import Database
 
-    put(Database, _check_schema=lambda *_: None)
+    put(Database, check_schema=lambda *_: None)
 
 
 def makes_the_tables_one_by_one() -> None:
@@ -221,10 +223,31 @@ def does_not_flush() -> None:
 
 
 def keeps_files_open() -> None:
-    """Keep SQLite's file open between two calls."""
-    import sqlalchemy as sa
+    """Go on with the SQLite file that is open, whatever stands at its path."""
+    from readfresh.dialects import SQLite
 
-    put(sa, NullPool=sa.QueuePool)
+    put(SQLite, _checked_out=lambda *_: None)
+
+
+def leaves_the_log() -> None:
+    """Leave the log of a SQLite file that was replaced beside the new one."""
+    from readfresh import dialects
+
+    put(dialects, discard_log=lambda *_: None)
+
+
+def forks_with_the_file_open() -> None:
+    """Let a child find open what its parent keeps for the next call."""
+    from readfresh.dialects import SQLite
+
+    put(SQLite, before_fork=lambda _self: None)
+
+
+def never_closes() -> None:
+    """Keep SQLite's file open for as long as the process lives."""
+    from readfresh.dialects import SQLite
+
+    put(SQLite, _sweep=lambda _self: False)
 
 
 def forgets_the_fork() -> None:
