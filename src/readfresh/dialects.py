@@ -211,8 +211,8 @@ class SQLite(Dialect):
        language's, which tells nobody, has left open.
     4. A process that does nothing holds nothing: after `IDLE_SECONDS` the file is whole without its log, may be
        copied, and may be written over in place.
-    5. No statement waits inside SQLite, whose own steps grow to a tenth of a second, and among busy writers starve
-       some: it is asked again every millisecond.
+    5. No call waits inside SQLite, but for the file to open: SQLite's own steps grow to a tenth of a second, and among
+       busy writers starve some. It is asked again every millisecond.
 
     Sources: sqlite.org's "Write-Ahead Logging", "Result and Error Codes", "How To Corrupt An SQLite Database File".
     """
@@ -254,7 +254,7 @@ class SQLite(Dialect):
             url,
             poolclass=pool,
             hide_parameters=True,
-            connect_args={"timeout": 0, "check_same_thread": False},
+            connect_args={"timeout": int(_milliseconds(self._lock_timeout)) / 1000, "check_same_thread": False},
             **of_pool,
         )
         sa.event.listen(engine, "connect", self._connected)
@@ -266,8 +266,10 @@ class SQLite(Dialect):
         # What is no UTF-8 is damage of one row, not an error of the whole statement.
         connection.text_factory = _lenient
         cursor = connection.cursor()
+        # The first statement looks at the file, and may meet another process that is about to close it, the last one.
         cursor.execute(f"PRAGMA synchronous = {'FULL' if self._durability == 'power' else 'NORMAL'}")
         cursor.execute(f"PRAGMA fullfsync = {'ON' if self._durability == 'power' else 'OFF'}")  # macOS alone knows it
+        cursor.execute("PRAGMA busy_timeout = 0")
         cursor.close()
 
     # Connections that are kept

@@ -58,6 +58,17 @@ def append_until_told(url: str, name: str) -> None:
     say("end")
 
 
+def append_in_two_halves(url: str, name: str, count: str) -> None:
+    """Add half of the messages, and the other half when a line has been read."""
+    store = DbSessionAdapter(url, durability="process", lock_timeout=60)
+    for number in range(int(count)):
+        if number == int(count) // 2:
+            say("half")
+            sys.stdin.readline()
+        store.add_user_message("trip", f"{name}-{number}")
+    say("done")
+
+
 def make_schema(url: str) -> None:
     """Make the tables when a line is read, and say whether this process did."""
     store = DbSessionAdapter(url, lock_timeout=60)

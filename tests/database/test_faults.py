@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import signal
 import socket
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +22,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from readfresh import DbSessionAdapter, LockTimeout, OutcomeUnknown, ReadFailed, SchemaMismatch, WriteFailed
+from readfresh import DbSessionAdapter, LockTimeout, OutcomeUnknown, ReadFailed, SchemaMismatch, WriteFailed, dialects
 from readfresh.dialects import dialect_of
 from tests.database.proxy import Proxy
 from tests.database.support import Worker, in_threads, rows_at, rows_of, said
@@ -562,6 +564,113 @@ def test_a_file_that_is_put_in_place_of_another_is_the_one_that_is_used(tmp_path
     assert said(store, "trip") == ["old"]
     store.add_user_message("trip", "more")
     assert said(adapter(url), "trip") == ["old", "more"]
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["replaced", "moved-away"])
+def test_the_log_of_a_replaced_file_does_not_meet_the_new_one(tmp_path: Path, moved: bool) -> None:
+    """What was written last is in the log of the old file: the new one has none of it, the old one all."""
+    path, backup = tmp_path / "chats.db", tmp_path / "backup.db"
+    adapter(f"sqlite:///{backup}").create_schema()
+    adapter(f"sqlite:///{backup}").add_user_message("trip", "old")
+    store, reader = adapter(f"sqlite:///{path}"), adapter(f"sqlite:///{path}")
+    store.create_schema()
+    for number in range(50):
+        store.add_user_message("trip", f"new-{number}")
+    assert len(said(reader, "trip")) == 50
+    assert (tmp_path / "chats.db-wal").stat().st_size > 0
+    if moved:
+        path.rename(tmp_path / "moved.db")
+    backup.replace(path)
+    assert said(store, "trip") == ["old"]
+    store.add_user_message("trip", "more")
+    assert said(reader, "trip") == ["old", "more"]
+    reader.close()
+    store.close()
+    assert said(adapter(f"sqlite:///{path}"), "trip") == ["old", "more"]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    if moved:
+        assert len(said(adapter(f"sqlite:///{tmp_path}/moved.db"), "trip")) == 50
+
+
+def test_a_replaced_file_is_used_by_every_process(tmp_path: Path) -> None:
+    """Processes that have the old file open meet in the new one, and none takes the log of another away."""
+    path, backup = tmp_path / "chats.db", tmp_path / "backup.db"
+    for each in (path, backup):
+        adapter(f"sqlite:///{each}").create_schema()
+    with ExitStack() as stack:
+        workers = [stack.enter_context(Worker("append_in_two_halves", f"sqlite:///{path}", name, 20)) for name in "abc"]
+        for worker in workers:
+            worker.says("half")
+        backup.replace(path)
+        for worker in workers:
+            worker.tell()
+        for worker in workers:
+            worker.says("done")
+            worker.end()
+    found = said(adapter(f"sqlite:///{path}"), "trip")
+    assert sorted(found) == sorted(f"{name}-{number}" for name in "abc" for number in range(10, 20))
+
+
+def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
+    """A file that is deleted while an adapter lives is missing, and a new one begins empty, whatever was left of it."""
+    store = adapter(f"sqlite:///{tmp_path}/chats.db")
+    store.create_schema()
+    store.add_user_message("trip", "a")
+    (tmp_path / "chats.db").unlink()
+    with pytest.raises(SchemaMismatch):
+        store.add_user_message("trip", "b")
+    with pytest.raises(SchemaMismatch):
+        store.get_session("trip")
+    assert list(tmp_path.iterdir()) == []
+    assert store.create_schema() is True
+    assert said(store, "trip") == []
+    assert store.add_user_message("trip", "c")
+    assert said(adapter(store.place), "trip") == ["c"]
+
+
+def open_files(folder: Path) -> list[str]:
+    """Return what this process has open in a folder."""
+    links = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that lists them
+            links.append(str(link.readlink()))
+    return sorted(link for link in links if link.startswith(str(folder)))
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux, which says what is open")
+
+
+@needs_proc
+def test_whoever_does_nothing_has_nothing_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A moment after the last call the file is closed, and is whole without its log."""
+    monkeypatch.setattr("readfresh.dialects.IDLE_SECONDS", 0.05)
+    store = adapter(f"sqlite:///{tmp_path}/chats.db")
+    store.create_schema()
+    for turn in range(2):
+        store.add_user_message("trip", "a")
+        assert open_files(tmp_path)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while [path.name for path in tmp_path.iterdir()] != ["chats.db"] or open_files(tmp_path):
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.01)
+        assert said(store, "trip") == ["a"] * (turn + 1)
+
+
+@needs_proc
+def test_few_are_kept_open(tmp_path: Path) -> None:
+    """Of the connections of many threads a few stay open; whoever closes or drops the adapter leaves none."""
+    store = adapter(f"sqlite:///{tmp_path}/chats.db")
+    store.create_schema()
+    store.add_user_message("trip", "a")
+    assert in_threads(*[partial(said, store, "trip")] * 30) == [["a"]] * 30
+    assert len(open_files(tmp_path)) <= 3 * dialects.IDLE_CONNECTIONS
+    store.close()
+    assert open_files(tmp_path) == []
+    store.add_user_message("trip", "a")
+    assert open_files(tmp_path)
+    del store
+    assert open_files(tmp_path) == []
 
 
 def test_power_is_what_the_database_flushes_for(url: str) -> None:

@@ -22,7 +22,7 @@ from readfresh import database as module
 from tests.database.support import Worker, in_threads, rows_at, rows_of, said
 from tests.database.test_races import adapter
 from tests.store import children
-from tests.store.support import PATIENCE_SECONDS, held
+from tests.store.support import PATIENCE_SECONDS, held, scaled
 
 
 def in_a_fork(action: Callable[[], Any]) -> str:
@@ -180,6 +180,77 @@ def test_what_a_child_wrote_outlives_its_parents_connections(sqlite: str) -> Non
     os.write(writing, b"x")
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert sorted(said(store, "trip")) == ["child-1", "child-2", "parent", "third-0", "third-1", "third-2"]
+
+
+def test_a_fork_finds_nothing_open(sqlite: str) -> None:
+    """What is kept for the next call is closed before a fork; of a thread that sweeps nothing is left beside it."""
+    store, other = adapter(sqlite), adapter(sqlite)
+    store.add_user_message("trip", "a")
+    assert said(other, "trip") == ["a"]
+    assert any(thread.name == "readfresh-sweeper" for thread in threading.enumerate())
+
+    def alone() -> list[Any]:
+        pools: list[Any] = [each._database.dialect.writers.pool for each in (store, other)]
+        return [[pool.checkedin() for pool in pools], threading.active_count()]
+
+    # The hooks of the parent have run before the child begins.
+    assert in_a_fork(alone) == "[[0, 0], 1]"
+    pools: list[Any] = [each._database.dialect.writers.pool for each in (store, other)]
+    assert [pool.checkedin() for pool in pools] == [0, 0]
+    assert not any(thread.name == "readfresh-sweeper" for thread in threading.enumerate())
+    assert said(store, "trip") == ["a"]
+
+
+def test_forks_beside_threads_that_write(sqlite: str) -> None:
+    """However a fork falls among calls of other threads, the child works or is refused; nothing is lost by either."""
+    store = adapter(sqlite)
+    store.add_user_message("trip", "first")
+    ended = threading.Event()
+    kept = []
+
+    def write() -> None:
+        while not ended.is_set():
+            store.add_user_message("trip", "parent")
+            kept.append("parent")
+            ended.wait(0.001)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    for _ in range(scaled(10, 300)):
+        answer = in_a_fork(lambda: store.add_user_message("trip", "child"))
+        assert answer in ("True", "StoreMisused")
+        kept += ["child"] if answer == "True" else []
+    ended.set()
+    thread.join(PATIENCE_SECONDS)
+    found = said(store, "trip")
+    assert sorted(found) == sorted(["first", *kept])
+    store.close()
+    assert said(adapter(sqlite), "trip") == found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="calls fork(2) of Linux by its name")
+def test_a_fork_that_tells_nobody_is_noticed(sqlite: str) -> None:
+    """A child that C has forked, past Python's hooks, refuses the file that it has inherited open."""
+    program = f"""
+import ctypes, os
+from readfresh import DbSessionAdapter, StoreMisused
+store = DbSessionAdapter({sqlite!r}, durability="process")
+store.add_user_message("trip", "a")
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    for again in range(2):
+        try:
+            store.add_user_message("trip", "b")
+        except StoreMisused:
+            continue
+        os._exit(1)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+store.add_user_message("trip", "c")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said(adapter(sqlite), "trip") == ["a", "c"]
 
 
 def test_an_adapter_can_be_sent_elsewhere(url: str) -> None:

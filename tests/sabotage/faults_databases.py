@@ -396,6 +396,24 @@ FAULTS = {
         "goes on with a file that is no longer there",
         (f"{FAULTS_}::test_a_file_that_is_put_in_place_of_another_is_the_one_that_is_used",),
     ),
+    "db-leaves-the-log": Fault(
+        leaves_the_log,
+        (),
+        "lets the log of a file meet the one that was put in its place",
+        (f"{FAULTS_}::test_the_log_of_a_replaced_file_does_not_meet_the_new_one[replaced]",),
+    ),
+    "db-forks-with-the-file-open": Fault(
+        forks_with_the_file_open,
+        (),
+        "lets a child find its parent's connections",
+        (f"{FORKS}::test_a_fork_finds_nothing_open",),
+    ),
+    "db-never-closes": Fault(
+        never_closes,
+        (),
+        "keeps a file open that nobody uses",
+        (f"{FAULTS_}::test_whoever_does_nothing_has_nothing_open",),
+    ),
     "db-forgets-the-fork": Fault(
         forgets_the_fork,
         (),
