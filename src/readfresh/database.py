@@ -287,7 +287,7 @@ class Database:
 
         def attempt(_deadline: float) -> list[Any]:
             with self.dialect.readers.connect() as connection:
-                rows = list(connection.execute(query, {"name": name}))
+                rows = self.dialect.execute(connection, query, {"name": name})
                 self.check_schema(connection, rows)
                 return rows
 
@@ -515,16 +515,17 @@ class SessionRows(Generic[S]):
             Exception: whatever `change` raises; nothing was written.
         """
         self._refuse_inside_change(session_id)
-        path = self.path(session_id)
+        name = _name(session_id)
+        path = self._path(name)
 
         def work(connection: sa.Connection, deadline: float) -> bool:
-            row, is_new = self._locked(connection, session_id, deadline, create=create)
+            row, is_new = self._locked(connection, name, deadline, create=create)
             if row is None:
                 return False
             rows: list[Any] = []
             current = None
             if sees_messages and not is_new:
-                rows = list(connection.execute(_WHOLE, {"name": _name(session_id)}))
+                rows = self.database.dialect.execute(connection, _WHOLE, {"name": name})
                 current = self._session(rows, session_id)
             elif not is_new:
                 current = self._decoded({"messages": []}, _octets(row.fields), session_id, path)
@@ -535,7 +536,7 @@ class SessionRows(Generic[S]):
                 raise _Raised(error) from None
             if changed is None or changed is current:
                 return False
-            _write(connection, row, rows, changed, sees_messages=sees_messages)
+            _write(self.database.dialect, connection, row, rows, changed, sees_messages=sees_messages)
             return True
 
         return self.database.change(work, session_id, path)
@@ -551,14 +552,16 @@ class SessionRows(Generic[S]):
             OutcomeUnknown: the commit failed; it may be gone.
         """
         self._refuse_inside_change(session_id)
+        name = _name(session_id)
 
         def work(connection: sa.Connection, deadline: float) -> bool:
-            row, _ = self._locked(connection, session_id, deadline, create=False)
+            row, _ = self._locked(connection, name, deadline, create=False)
             if row is None:
                 return False
             try:
                 query = _FIELDS if only is None else _WHOLE
-                current = self._session(list(connection.execute(query, {"name": _name(session_id)})), session_id)
+                found = self.database.dialect.execute(connection, query, {"name": name})
+                current = self._session(found, session_id)
             except (SessionDamaged, SessionTooNew):
                 if only is not None:
                     raise
@@ -570,7 +573,7 @@ class SessionRows(Generic[S]):
             connection.execute(sa.delete(_sessions).where(_sessions.c.key == row.key))
             return True
 
-        return self.database.change(work, session_id, self.path(session_id))
+        return self.database.change(work, session_id, self._path(name))
 
     def exists(self, session_id: str) -> bool:
         """Return whether the session exists, damaged or not.
@@ -625,16 +628,18 @@ class SessionRows(Generic[S]):
 
     def path(self, session_id: str) -> str:
         """Return where the session is, for people."""
-        return f"{self.database.place}#{_name(session_id)}"
+        return self._path(_name(session_id))
 
-    def _locked(self, connection: sa.Connection, session_id: str, deadline: float, *, create: bool) -> tuple[Any, bool]:
+    def _path(self, name: str) -> str:
+        return f"{self.database.place}#{name}"
+
+    def _locked(self, connection: sa.Connection, name: str, deadline: float, *, create: bool) -> tuple[Any, bool]:
         """Return the session's row, held until the transaction ends, and whether it was made for it now."""
-        name = _name(session_id)
         while True:
-            row = connection.execute(_LOCKED, {"name": name}).one_or_none()
-            self.database.check_schema(connection, () if row is None else (row,))
-            if row is not None or not create:
-                return row, False
+            rows = self.database.dialect.execute(connection, _LOCKED, {"name": name})
+            self.database.check_schema(connection, rows)
+            if rows or not create:
+                return (rows[0] if rows else None), False
             self.database.dialect.limit_wait(connection, max(deadline - time.monotonic(), 0.0))
             made = connection.execute(
                 self.database.dialect.insert_unless_there(_sessions)
@@ -673,7 +678,7 @@ class SessionRows(Generic[S]):
 
     def _entry(self, name: str, fields: str | bytes, count: int) -> Entry[S]:
         session_id = id_of(name + SUFFIX) or name
-        path = f"{self.database.place}#{name}"
+        path = self._path(name)
         try:
             session = self._decoded({"messages": []}, _octets(fields), session_id, path)
         except SessionStoreError as error:
@@ -709,6 +714,7 @@ def _name(session_id: str) -> str:
 
 
 def _write(
+    dialect: Dialect,
     connection: sa.Connection,
     row: Any,
     rows: list[Any],
@@ -738,11 +744,12 @@ def _write(
             for index, body in enumerate(bodies[len(kept) :])
         ]
         if added:
-            connection.execute(_INSERT[part], added if len(added) > 1 else added[0])
+            dialect.execute(connection, _INSERT[part], added if len(added) > 1 else added[0])
             position += len(added)
         if part == "messages":
             count = len(bodies)
-    connection.execute(
+    dialect.execute(
+        connection,
         _REPLACE if sees_messages else _ADD,
         {"of": row.key, "new_fields": encode_object(data), "count": count, "next": position},
     )

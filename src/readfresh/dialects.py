@@ -13,7 +13,8 @@ import os
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import namedtuple
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 from urllib.parse import quote
@@ -85,6 +86,14 @@ class Dialect(ABC):
     @abstractmethod
     def begin(self, connection: sa.Connection, seconds_left: float) -> None:
         """Begin a transaction that changes something."""
+
+    def execute(self, connection: sa.Connection, statement: Any, values: Any) -> list[Any]:
+        """Return the rows that a statement gives, which is one of a few that are built once.
+
+        An INSERT may be given the values of many rows.
+        """
+        result = connection.execute(statement, values)
+        return list(result) if result.returns_rows else []
 
     @abstractmethod
     def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
@@ -236,6 +245,7 @@ class SQLite(Dialect):
         self.writers = self._engine("rw", sa.QueuePool, pool_size=IDLE_CONNECTIONS, max_overflow=-1, pool_use_lifo=True)
         self.makers = self._engine("rwc", sa.NullPool)
         self.readers = self.writers
+        self._texts: dict[Any, tuple[str, list[str], Callable[[Any], Any] | None]] = {}
         sa.event.listen(self.writers, "do_connect", self._open)
         sa.event.listen(self.writers, "checkout", self._checked_out)
         sa.event.listen(self.writers, "checkin", self._checked_in)
@@ -378,7 +388,7 @@ class SQLite(Dialect):
                     connection.exec_driver_sql("PRAGMA busy_timeout = 0")
                     if self.is_prepared(connection):  # and stays so while it is open here
                         connection.info["has_log"] = True
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                _told(connection, "BEGIN IMMEDIATE")
             except DBAPIError as error:
                 if self.verdict(error) != "busy" or time.monotonic() >= deadline:
                     raise
@@ -387,6 +397,23 @@ class SQLite(Dialect):
                 break
         if "has_log" not in connection.info:  # a copy that a backup has made: its commit waits for readers
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {_milliseconds(max(deadline - time.monotonic(), 0.0))}")
+
+    def execute(self, connection: sa.Connection, statement: Any, values: Any) -> list[Any]:
+        text, names, row = self._compiled(statement)
+        if isinstance(values, list):
+            _told(connection, text, [[each[name] for name in names] for each in values], many=True)
+            return []
+        rows = _told(connection, text, [values[name] for name in names])
+        return list(map(row, rows)) if row else []
+
+    def _compiled(self, statement: Any) -> tuple[str, list[str], Callable[[Any], Any] | None]:
+        """Return the text of a statement, the names of its values in order, and what makes a row of a tuple."""
+        if statement not in self._texts:
+            compiled: Any = statement.compile(dialect=self.writers.dialect)
+            names = statement.selected_columns.keys() if statement.is_select else []
+            row: Any = namedtuple("row", names) if names else None
+            self._texts[statement] = (str(compiled), compiled.positiontup or [], row and row._make)
+        return self._texts[statement]
 
     def limit_wait(self, connection: sa.Connection, seconds_left: float) -> None:
         pass
@@ -404,6 +431,20 @@ class SQLite(Dialect):
             return not self.disk.exists(self._path)
         except OSError:  # the system does not say
             return False
+
+
+def _told(connection: sa.Connection, text: str, values: Sequence[Any] = (), *, many: bool = False) -> list[Any]:
+    """Return the rows of a statement that the driver is given as it is.
+
+    SQLAlchemy's own way to execute takes 13 µs more, for each of the four statements of an append.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        done = (driver.executemany if many else driver.execute)(text, values)
+        rows: list[Any] = done.fetchall()
+    except driver.Error as error:
+        raise DBAPIError.instance(text, None, error, driver.Error, hide_parameters=True) from error
+    return rows
 
 
 class _Sweeper(threading.Thread):

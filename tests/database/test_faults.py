@@ -664,7 +664,8 @@ def test_few_are_kept_open(tmp_path: Path) -> None:
     store.create_schema()
     store.add_user_message("trip", "a")
     assert in_threads(*[partial(said, store, "trip")] * 30) == [["a"]] * 30
-    assert len(open_files(tmp_path)) <= 3 * dialects.IDLE_CONNECTIONS
+    logs = [path for path in open_files(tmp_path) if path.endswith("-wal")]  # one a connection
+    assert 1 <= len(logs) <= dialects.IDLE_CONNECTIONS
     store.close()
     assert open_files(tmp_path) == []
     store.add_user_message("trip", "a")

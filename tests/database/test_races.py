@@ -8,7 +8,7 @@ import itertools
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from readfresh import DbSessionAdapter, HierarchicalSessionStore, LockTimeout, SessionExists, SessionMessage
+from readfresh import (
+    DbSessionAdapter,
+    HierarchicalSessionStore,
+    LockTimeout,
+    SessionExists,
+    SessionMessage,
+    dialects,
+)
 from tests.database.support import Worker, in_threads, rows_at, rows_of, said
 from tests.store.support import PATIENCE_SECONDS, held, scaled
 
@@ -94,25 +101,46 @@ def test_a_reader_sees_before_or_after_and_waits_for_nobody(url: str) -> None:
         assert reader.get_session("trip").metadata == {"held": True}
 
 
+@contextlib.contextmanager
+def before_each_statement(store: DbSessionAdapter, action: Callable[[str], None]) -> Iterator[None]:
+    """Let something happen before each statement of an adapter, whose text it is given."""
+    if store.place.startswith("postgresql"):
+        engine = store._database.dialect.writers
+
+        def executes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            action(statement)
+
+        sa.event.listen(engine, "before_cursor_execute", executes)
+        yield
+        sa.event.remove(engine, "before_cursor_execute", executes)
+    else:
+        with pytest.MonkeyPatch.context() as patched:
+            told = dialects._told
+
+            def tells(connection: sa.Connection, text: str, *values: Any, **how: Any) -> Any:
+                if connection.engine is store._database.dialect.writers:
+                    action(text)
+                return told(connection, text, *values, **how)
+
+            patched.setattr(dialects, "_told", tells)
+            yield
+
+
 def test_a_read_is_of_one_instant(url: str) -> None:
     """Between any two statements of a read somebody changes everything: what is read belongs together."""
     writer, reader = adapter(url), adapter(url)
     turns = itertools.count(1)
 
-    def change(*_: object) -> None:
+    def change(_statement: str = "") -> None:
         turn = next(turns)
         messages = (SessionMessage("user", "x"),) * turn
         writer.update("trip", lambda session: dataclasses.replace(session, messages=messages, metadata={"n": turn}))
 
     change()
-    engine = reader._database.dialect.readers
-    sa.event.listen(engine, "before_cursor_execute", change)
-    try:
-        for _ in range(3):
+    for _ in range(3):
+        with before_each_statement(reader, change):
             session = reader.get_session("trip")
             assert session.metadata == {"n": len(session.messages)}
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", change)
     assert next(turns) > 4
 
 
@@ -253,9 +281,8 @@ def test_a_waiting_writer_asks_often(sqlite: str) -> None:
     """SQLite would ask ten times a second, and among busy writers some would never be lucky."""
     store = adapter(sqlite, lock_timeout=0.5)
     asked: list[str] = []
-    engine = store._database.dialect.writers
-    sa.event.listen(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
-    with held(adapter(sqlite), "trip"), pytest.raises(LockTimeout):  # type: ignore[arg-type]
+    holding: Any = held(adapter(sqlite), "trip")  # type: ignore[arg-type]
+    with before_each_statement(store, asked.append), holding, pytest.raises(LockTimeout):
         store.add_user_message("trip", "a")
     assert asked.count("BEGIN IMMEDIATE") > 15
 

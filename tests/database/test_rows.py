@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine.cursor import CursorFetchStrategy
 
 from readfresh import DbSessionAdapter, HierarchicalSessionStore, SessionMessage
+from readfresh.dialects import SQLite
 from tests.database import append_cost
 from tests.database.support import rows_at, rows_of
 
@@ -33,6 +35,15 @@ class Watched:
             table = next(word for word in words if word.startswith("readfresh_")).removeprefix("readfresh_")
             count = len(parameters) if many else 1 if verb == "INSERT" else cursor.rowcount
             self.written[f"{verb} {table}"] = self.written.get(f"{verb} {table}", 0) + count
+
+    def straight(self, execute: Any, dialect: Any, connection: sa.Connection, statement: Any, values: Any) -> Any:
+        """Look at a statement that SQLite is given past SQLAlchemy."""
+        rows = execute(dialect, connection, statement, values)
+        driver: Any = connection.connection.dbapi_connection
+        changed = SimpleNamespace(rowcount=driver.execute("SELECT changes()").fetchone()[0])
+        self(connection, changed, str(statement.compile()), values, None, isinstance(values, list))
+        self.read += len(rows)
+        return rows
 
 
 @contextmanager
@@ -56,6 +67,8 @@ def watching(store: Any) -> Iterator[Watched]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(CursorFetchStrategy, "fetchall", all_of)
         patched.setattr(CursorFetchStrategy, "fetchone", one_of)
+        execute = SQLite.execute
+        patched.setattr(SQLite, "execute", lambda *given: seen.straight(execute, *given))
         yield seen
     sa.event.remove(engine, "after_cursor_execute", seen)
 
