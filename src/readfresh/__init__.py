@@ -15,6 +15,7 @@ Read the source in this order; a module imports only what stands above it.
 - `chat`: chat verbs
 - `default`: the store over a directory
 - `hierarchical`: forks, snapshots and trees
+- `disk_sqlite`: which SQLite file stands at a path, and the end of a log whose file no longer does
 - `dialects`: what SQLite and PostgreSQL do differently
 - `database`: the store over a database
 - `damage`: the way out of a damaged file, and the inspection of a directory
