@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from readfresh.disk import system_disk
-from readfresh.disk_sqlite import discard_log, identity
+from readfresh.disk_sqlite import SQLiteFile
 from readfresh.storage import Durability
 
 __all__ = ["Dialect", "dialect_of"]
@@ -237,6 +237,7 @@ class SQLite(Dialect):
             )
         self.place = f"sqlite:///{shown}"
         self._path = self.torn_by_fork = os.path.abspath(shown)
+        self._file = SQLiteFile(self._path)
         self.disk = system_disk()
         self._lock_timeout = lock_timeout
         self._durability = durability
@@ -287,30 +288,30 @@ class SQLite(Dialect):
     def _open(self, dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
         """Return a new connection, and note which file it has open."""
         while True:
-            before = identity(self._path)
+            before = self._file.identity()
             connection = dialect.connect(*arguments, **named)
-            if before == identity(self._path):
+            if before == self._file.identity():
                 record.info["file"] = before
                 return connection
             connection.close()  # another was put in its place: which of the two it is nobody knows
 
     def _checked_out(self, connection: Any, record: Any, _fairy: object) -> None:
         """Refuse a connection whose file no longer stands at the path; the pool opens another one then."""
-        if record.info["file"] == identity(self._path):
+        if record.info["file"] == self._file.identity():
             return
         if log := record.info.get("log"):
             with suppress(Exception):  # for whoever keeps the old file under another name
                 connection.execute("PRAGMA wal_checkpoint")
         self._close_idle()
         if log:
-            discard_log(self._path, log)
+            self._file.discard_log(log)
         raise sa.exc.DisconnectionError("another file stands at the path")
 
     def _checked_in(self, _connection: Any, record: Any) -> None:
         """Note which log belongs to the connection's file, and see to it that the connection is closed one day."""
         if "log" not in record.info:
-            log = identity(f"{self._path}-wal")
-            if log and record.info.get("file") == identity(self._path):
+            log = self._file.log()
+            if log and record.info.get("file") == self._file.identity():
                 record.info["log"] = log
         with self._guard:
             self._used = time.monotonic()

@@ -14,42 +14,59 @@ import os
 import sys
 from contextlib import suppress
 
-__all__ = ["Identity", "discard_log", "identity"]
+__all__ = ["Identity", "SQLiteFile"]
 
 Identity = tuple[int, int]
 """Device and inode: of no other file, for as long as anybody has it open."""
 
 
-def identity(path: str) -> Identity | None:
-    """Return which file stands at `path`, links followed; None where the system finds none."""
+class SQLiteFile:
+    """The place of a SQLite database and of its log. A method may be called from any thread.
+
+    Args:
+        path: where the database stands, or will stand.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def identity(self) -> Identity | None:
+        """Return which file stands there, links followed; None where the system finds none."""
+        return _identity(self.path)
+
+    def log(self) -> Identity | None:
+        """Return which log stands beside it; None where the system finds none."""
+        return _identity(f"{self.path}-wal")
+
+    def discard_log(self, log: Identity) -> None:
+        """Delete the log and the shared memory of the database that stood here, if its log was `log` and still stands.
+
+        Many processes may do so at once: whoever deletes holds a lock on that very log, and has seen that it stands.
+
+        Raises:
+            OSError: the system refuses.
+        """
+        if sys.platform == "win32":  # which lets nobody replace a file that is open
+            return
+        import fcntl
+
+        try:
+            descriptor = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for two calls of the system
+            if _identity(f"{self.path}-wal") == log:
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{self.path}-shm")
+                os.unlink(f"{self.path}-wal")
+        finally:
+            os.close(descriptor)
+
+
+def _identity(path: str) -> Identity | None:
     try:
         status = os.stat(path)
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def discard_log(path: str, log: Identity) -> None:
-    """Delete the log and the shared memory of the database that stood at `path`, if its log was `log` and still stands.
-
-    Many processes may do so at once: whoever deletes holds a lock on that very log, and has seen that it stands.
-
-    Raises:
-        OSError: the system refuses.
-    """
-    if sys.platform == "win32":  # which lets nobody replace a file that is open
-        return
-    import fcntl
-
-    try:
-        descriptor = os.open(f"{path}-wal", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for two calls of the system
-        if identity(f"{path}-wal") == log:
-            with suppress(FileNotFoundError):
-                os.unlink(f"{path}-shm")
-            os.unlink(f"{path}-wal")
-    finally:
-        os.close(descriptor)

@@ -173,7 +173,7 @@ def listening(stage: Stage, on: str) -> Iterator[None]:
 
 def statement(text: str) -> str:
     """Return what a reader needs to know of a statement: its verb, and whether it holds the rows it reads."""
-    if "readfresh_schema" in text:
+    if "readfresh_schema" in text and "readfresh_sessions" not in text:  # else it gives a session's row, too
         return "version"
     verb = text.split(maxsplit=1)[0]
     return f"{verb} … FOR UPDATE" if "FOR UPDATE" in text else verb

@@ -231,9 +231,9 @@ def keeps_files_open() -> None:
 
 def leaves_the_log() -> None:
     """Leave the log of a SQLite file that was replaced beside the new one."""
-    from readfresh import dialects
+    from readfresh.disk_sqlite import SQLiteFile
 
-    put(dialects, discard_log=lambda *_: None)
+    put(SQLiteFile, discard_log=lambda *_: None)
 
 
 def forks_with_the_file_open() -> None:

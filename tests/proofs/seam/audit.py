@@ -5,7 +5,7 @@
 2. A contact is readfresh's own when a function of it is on the stack. The innermost one has to be the seam's, and at
    that moment one of its verbs has to be under way: what calls a function of the seam that is no verb is past it too.
 3. Imports are the interpreter's, and so is the source that it prints of where an error was raised; the file of a SQLite
-   database is SQLite's, which `database` names and never opens.
+   database is SQLite's, which `disk_sqlite` looks at and never opens.
 """
 
 from __future__ import annotations
@@ -23,13 +23,18 @@ from types import FrameType
 from typing import Any
 
 import readfresh
-from readfresh import disk
+from readfresh import disk, disk_sqlite
 
 OURS = str(Path(readfresh.__file__).parent) + os.sep
-SEAM = str(Path(disk.__file__))
+SEAM = {str(Path(module.__file__)) for module in (disk, disk_sqlite)}
 SILENT = ("stat", "lstat", "access", "readlink")
 PASSED_BY = ("import", "compile", "exec", "sqlite3.")
-VERBS = tuple(name for name in vars(disk.Disk) if not name.startswith("_") and name != "reserved_names")
+VERBS = {
+    name: owner
+    for owner in (disk.Disk, disk_sqlite.SQLiteFile)
+    for name in vars(owner)
+    if not name.startswith("_") and name != "reserved_names"
+}
 OF_TWO = ("os.rename", "os.link", "os.symlink")
 # Verbs that name no path: what they are about was opened by another one.
 OF_DESCRIPTORS = {"write", "fsync", "close"}
@@ -68,7 +73,7 @@ class Audit:
         verbs = self._under_way()
         place = "the sessions" if all(self._is_a_sessions(name) for name in names) else "other files"
         self.contacts[place] += 1
-        if owner.f_code.co_filename != SEAM or not verbs:
+        if owner.f_code.co_filename not in SEAM or not verbs:
             file = os.path.basename(owner.f_code.co_filename)
             self.past.append(f"{event} in {owner.f_code.co_name}, {file}: {', '.join(map(os.path.basename, names))}")
         else:
@@ -99,9 +104,9 @@ class Audit:
 
 def install(audit: Audit) -> None:
     """Let it hear this process, from now on and for good."""
-    for name in VERBS:
+    for name, owner in VERBS.items():
         recorded = _recorded_lock if name == "lock" else _recorded
-        setattr(disk.Disk, name, recorded(audit, name, getattr(disk.Disk, name)))
+        setattr(owner, name, recorded(audit, name, getattr(owner, name)))
     setattr(disk.HeldLock, "still_stands", _recorded(audit, "still_stands", disk.HeldLock.still_stands))  # noqa: B010
     for name in SILENT:
         setattr(os, name, _announced(audit, name, getattr(os, name)))

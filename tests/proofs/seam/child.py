@@ -55,6 +55,7 @@ def everything() -> Iterator[tuple[str, Work]]:
         ("BotSessionManager", _bot),
         ("LocalManagedAgent", _agent),
         ("move", _move),
+        ("a SQLite file that is replaced", _replaced),
         ("get_default_session_store", lambda _: get_default_session_store().add_user_message("trip", "x")),
         ("get_hierarchical_session_store", lambda _: get_hierarchical_session_store().create_session("tree")),
     )
@@ -109,6 +110,17 @@ def _move(folder: Path) -> None:
     url = f"sqlite:///{folder / 'chats.db'}"
     DbSessionAdapter(url).create_schema()
     move(folder / "sessions", url)
+
+
+def _replaced(folder: Path) -> None:
+    path, other = folder / "chats.db", folder / "other.db"
+    stores = [DbSessionAdapter(f"sqlite:///{each}") for each in (path, other)]
+    for store in stores:
+        store.create_schema()
+        store.add_user_message("trip", "Where to?")
+    stores[1].close()
+    other.replace(path)
+    stores[0].add_user_message("trip", "And when?")
 
 
 def _past(verb: str, touch: Callable[[str], object]) -> None:
