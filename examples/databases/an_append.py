@@ -33,7 +33,7 @@ def short(text: str) -> str:
     for begin, end in (("SELECT ", " FROM "), (" SET ", " WHERE ")):
         if begin in text and end in text:
             head, rest = text.split(begin, 1)
-            text = f"{head}{begin}…{end}{rest.split(end, 1)[1]}"
+            text = f"{head}{begin}…{end}{rest.rsplit(end, 1)[1]}"
     if " (" in text:
         text = text.split(" (", 1)[0] + " …"
     return re.sub(r"readfresh_sessions\.(\w+) = .*?s::\w+", r"\1 = …", text)
