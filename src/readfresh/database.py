@@ -256,12 +256,9 @@ class Database:
     def leave_to_the_parent(self) -> None:
         """Forget the connections that this process has inherited, without closing them."""
         self._process = os.getpid()
-        if (self._calls or self.dialect.is_in_use()) and self.dialect.torn_by_fork:
+        has_locks = self.dialect.forget()
+        if (self._calls or has_locks) and self.dialect.torn_by_fork:
             _torn.add(self.dialect.torn_by_fork)
-        for engine in self.dialect.engines():
-            _keep_for_ever(engine.pool)
-            engine.dispose(close=False)
-        self.dialect.forget()
 
     def create_schema(self) -> bool:
         """Make the tables or migrate them; return whether anything was made."""
@@ -286,7 +283,7 @@ class Database:
         """
 
         def attempt(_deadline: float) -> list[Any]:
-            with self.dialect.readers.connect() as connection:
+            with self.dialect.connected(self.dialect.readers) as connection:
                 rows = self.dialect.execute(connection, query, {"name": name})
                 self.check_schema(connection, rows)
                 return rows
@@ -323,8 +320,7 @@ class Database:
         self, engine: sa.Engine, deadline: float, session_id: str | None, path: str
     ) -> Iterator[sa.Connection]:
         process = os.getpid()
-        connection = engine.connect()
-        try:
+        with self.dialect.connected(engine) as connection:
             transaction = connection.begin()
             try:
                 self.dialect.begin(connection, max(deadline - time.monotonic(), 0.0))
@@ -342,12 +338,6 @@ class Database:
                 if self.dialect.verdict(error) in ("busy", "undone"):
                     raise
                 raise OutcomeUnknown(f"the commit failed: {_said(error)}", session_id=session_id, path=path) from error
-        finally:
-            if os.getpid() == process:
-                connection.close()
-            else:
-                _keep_for_ever(connection.connection.dbapi_connection)
-                _keep_for_ever(connection)
 
     def _asking_again(
         self,
@@ -434,7 +424,7 @@ class Database:
 
     def _is_current(self) -> bool:
         try:
-            with self.dialect.readers.connect() as connection:
+            with self.dialect.connected(self.dialect.readers) as connection:
                 version = connection.execute(_VERSION).scalar()
                 return version == len(MIGRATIONS) and self.dialect.is_prepared(connection)
         except DBAPIError as error:
@@ -454,7 +444,7 @@ class Database:
 
     def _refuse_another_version(self) -> None:
         """Raise `SchemaMismatch` where a statement has failed because the tables are of another version."""
-        with suppress(sa.exc.SQLAlchemyError), self.dialect.readers.connect() as connection:
+        with suppress(sa.exc.SQLAlchemyError), self.dialect.connected(self.dialect.readers) as connection:
             self.check_schema(connection)
 
     def _refuse_newer(self, version: int) -> None:
@@ -772,13 +762,6 @@ def _kept(before: list[tuple[int, str]], bodies: list[str]) -> set[int]:
 def _octets(body: str | bytes) -> bytes:
     """Return the bytes of a row's text, which another program may have put there as they are."""
     return body if isinstance(body, bytes) else body.encode(errors="surrogateescape")
-
-
-def _keep_for_ever(inherited: object) -> None:
-    """Keep what is a parent's from being closed by this child, even when the interpreter ends."""
-    import ctypes
-
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 
 
 def _said(error: DBAPIError) -> str:

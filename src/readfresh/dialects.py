@@ -14,8 +14,8 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import namedtuple
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -103,24 +103,36 @@ class Dialect(ABC):
     def verdict(self, error: DBAPIError) -> Verdict:
         """Return what an error says about the statement that caused it."""
 
-    def engines(self) -> tuple[sa.Engine, ...]:
-        """Return the engines that have a pool of their own."""
-        return (self.writers,)
+    @contextmanager
+    def connected(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        """Lend a connection of one of the engines, for one call; a child that was forked meanwhile leaves it alone."""
+        process = os.getpid()
+        connection = self._take(engine)
+        try:
+            yield connection
+        finally:
+            if os.getpid() == process:
+                self._give_back(connection)
+            else:
+                _keep_for_ever(connection.connection.dbapi_connection)
+                _keep_for_ever(connection)
 
+    def _take(self, engine: sa.Engine) -> sa.Connection:
+        return engine.connect()
+
+    def _give_back(self, connection: sa.Connection) -> None:
+        connection.close()
+
+    @abstractmethod
     def close(self) -> None:
         """Close the connections that are idle."""
-        for engine in self.engines():
-            engine.dispose()
 
     def before_fork(self) -> None:  # noqa: B027 - most have nothing to do
         """Close what a child must not find open."""
 
-    def is_in_use(self) -> bool:
-        """Return whether a connection is open, idle, that a child must not find open."""
-        return False
-
-    def forget(self) -> None:  # noqa: B027 - most keep nothing
-        """Be as new, in a child of the process: what it has inherited is its parent's."""
+    @abstractmethod
+    def forget(self) -> bool:
+        """Leave what this process has inherited to its parent, unclosed; return whether SQLite's locks were in it."""
 
 
 class PostgreSQL(Dialect):
@@ -169,6 +181,14 @@ class PostgreSQL(Dialect):
                 (wanted, unwanted),
             )
         connection.autocommit = False
+
+    def close(self) -> None:
+        self.writers.dispose()
+
+    def forget(self) -> bool:
+        _keep_for_ever(self.writers.pool)
+        self.writers.dispose(close=False)
+        return False
 
     def insert_unless_there(self, table: sa.Table) -> Any:
         return postgresql.insert(table).on_conflict_do_nothing()
@@ -242,31 +262,26 @@ class SQLite(Dialect):
         self._lock_timeout = lock_timeout
         self._durability = durability
         # Only whoever makes the tables may create the file: a read creates nothing.
-        # As many threads as there are may have one each; the newest is used first, so that the others are closed.
-        self.writers = self._engine("rw", sa.QueuePool, pool_size=IDLE_CONNECTIONS, max_overflow=-1, pool_use_lifo=True)
-        self.makers = self._engine("rwc", sa.NullPool)
-        self.readers = self.writers
+        self.readers = self.writers = self._engine("rw")
+        self.makers = self._engine("rwc")
         self._texts: dict[Any, tuple[str, list[str], Callable[[Any], Any] | None]] = {}
-        sa.event.listen(self.writers, "do_connect", self._open)
-        sa.event.listen(self.writers, "checkout", self._checked_out)
-        sa.event.listen(self.writers, "checkin", self._checked_in)
-        self.forget()
+        self._be_as_new()
 
-    def forget(self) -> None:
+    def _be_as_new(self) -> None:
+        self._guard = threading.Lock()  # over the three below
+        self._idle: list[sa.Connection] = []
         self._used = 0.0
-        self._guard = threading.Lock()
         self._sweeper: _Sweeper | None = None
 
-    def _engine(self, mode: str, pool: type[sa.Pool], **of_pool: Any) -> sa.Engine:
+    def _engine(self, mode: str) -> sa.Engine:
         # SQLAlchemy gives what follows the `?` to SQLite, which decodes the path.
         path = quote(self._path, errors="surrogateescape")
         url = sa.URL.create("sqlite", database=f"file:{path}", query={"mode": mode, "uri": "true"})
         engine = sa.create_engine(
             url,
-            poolclass=pool,
+            poolclass=sa.NullPool,  # what is kept is kept here
             hide_parameters=True,
             connect_args={"timeout": int(_milliseconds(self._lock_timeout)) / 1000, "check_same_thread": False},
-            **of_pool,
         )
         sa.event.listen(engine, "connect", self._connected)
         return engine
@@ -285,44 +300,73 @@ class SQLite(Dialect):
 
     # Connections that are kept
 
-    def _open(self, dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
-        """Return a new connection, and note which file it has open."""
+    def _take(self, engine: sa.Engine) -> sa.Connection:
+        if engine is self.makers:
+            return engine.connect()
+        stands = self._file.identity()
+        with self._guard:
+            connection = self._idle.pop() if self._idle else None  # the newest, so that the others are closed
+        if connection is not None:
+            if connection.info["file"] == stands:
+                return connection
+            self._end(connection)
         while True:
-            before = self._file.identity()
-            connection = dialect.connect(*arguments, **named)
-            if before == self._file.identity():
-                record.info["file"] = before
+            stands = self._file.identity()
+            connection = engine.connect()
+            if stands == self._file.identity():
+                connection.info["file"] = stands
                 return connection
             connection.close()  # another was put in its place: which of the two it is nobody knows
 
-    def _checked_out(self, connection: Any, record: Any, _fairy: object) -> None:
-        """Refuse a connection whose file no longer stands at the path; the pool opens another one then."""
-        if record.info["file"] == self._file.identity():
-            return
-        if log := record.info.get("log"):
-            with suppress(Exception):  # for whoever keeps the old file under another name
-                connection.execute("PRAGMA wal_checkpoint")
-        self._close_idle()
+    def _end(self, connection: sa.Connection) -> None:
+        """Close a connection whose file no longer stands at the path, and see to the log that it has left there."""
+        log = connection.info.get("log")
         if log:
-            self._file.discard_log(log)
-        raise sa.exc.DisconnectionError("another file stands at the path")
+            with suppress(sa.exc.SQLAlchemyError):  # for whoever keeps the old file under another name
+                connection.exec_driver_sql("PRAGMA wal_checkpoint")
+        self._close_idle()
+        try:
+            if log:
+                self._file.discard_log(log)
+        finally:
+            connection.close()  # until now it has kept the system from giving the log's inode to another file
 
-    def _checked_in(self, _connection: Any, record: Any) -> None:
-        """Note which log belongs to the connection's file, and see to it that the connection is closed one day."""
-        if "log" not in record.info:
+    def _give_back(self, connection: sa.Connection) -> None:
+        try:
+            if connection.in_transaction():  # a statement that only looks has begun it
+                connection.rollback()
+            # Of a commit that failed a transaction is left, which nothing but closing the connection undoes.
+            is_clean = connection.get_transaction() is None and not connection.invalidated
+        except sa.exc.SQLAlchemyError:
+            is_clean = False
+        if not (is_clean and self._keeps(connection)):
+            connection.close()
+
+    def _keeps(self, connection: sa.Connection) -> bool:
+        """Keep it for the next call, and see to it that it is closed one day; return whether there is room for it."""
+        of_connection = connection.info
+        if "file" not in of_connection:  # of a maker
+            return False
+        if "log" not in of_connection:
             log = self._file.log()
-            if log and record.info.get("file") == self._file.identity():
-                record.info["log"] = log
+            if log and of_connection["file"] == self._file.identity():
+                of_connection["log"] = log
         with self._guard:
             self._used = time.monotonic()
-            if self._sweeper is None:
-                sweeper = _Sweeper(self._sweep)
-                try:
-                    sweeper.start()
-                except RuntimeError:  # the system has no thread left, or the interpreter ends
-                    record.invalidate()
-                else:
-                    self._sweeper = sweeper
+            if len(self._idle) == IDLE_CONNECTIONS or not self._is_swept():
+                return False
+            self._idle.append(connection)
+        return True
+
+    def _is_swept(self) -> bool:
+        if self._sweeper is None:
+            sweeper = _Sweeper(self._sweep)
+            try:
+                sweeper.start()
+            except RuntimeError:  # the system has no thread left, or the interpreter ends
+                return False
+            self._sweeper = sweeper
+        return True
 
     def _sweep(self) -> bool:
         """Close what is idle, unless some call has ended within `IDLE_SECONDS`; return whether it was closed."""
@@ -330,13 +374,14 @@ class SQLite(Dialect):
             if time.monotonic() - self._used < IDLE_SECONDS:
                 return False
             self._sweeper = None  # a connection that comes back from now on starts another one
-        with _sweeping:
-            self._close_idle()
+        self._close_idle()
         return True
 
     def _close_idle(self) -> None:
-        # Unlike the engine's `dispose` it leaves the pool, to which calls under way give their connections back.
-        self.writers.pool.dispose()
+        with _closing:
+            while self._idle:
+                with suppress(IndexError):  # another thread has taken it
+                    self._idle.pop().close()
 
     def close(self) -> None:
         if sweeper := self._sweeper:
@@ -351,8 +396,11 @@ class SQLite(Dialect):
             self._sweeper = None
         self._close_idle()
 
-    def is_in_use(self) -> bool:
-        return isinstance(self.writers.pool, sa.QueuePool) and self.writers.pool.checkedin() > 0
+    def forget(self) -> bool:
+        _keep_for_ever(self._idle)
+        has_locks = bool(self._idle)
+        self._be_as_new()
+        return has_locks
 
     # A change
 
@@ -440,11 +488,14 @@ def _told(connection: sa.Connection, text: str, values: Sequence[Any] = (), *, m
     SQLAlchemy's own way to execute takes 13 µs more, for each of the four statements of an append.
     """
     driver: Any = connection.connection.dbapi_connection
+    cursor = driver.cursor()
     try:
-        done = (driver.executemany if many else driver.execute)(text, values)
-        rows: list[Any] = done.fetchall()
+        (cursor.executemany if many else cursor.execute)(text, values)
+        rows: list[Any] = cursor.fetchall()
     except driver.Error as error:
         raise DBAPIError.instance(text, None, error, driver.Error, hide_parameters=True) from error
+    finally:
+        cursor.close()  # a read that was interrupted, and is open, would keep the next one at its instant
     return rows
 
 
@@ -499,23 +550,32 @@ def _lenient(raw: bytes) -> str:
     return raw.decode(errors="surrogateescape")
 
 
+def _keep_for_ever(inherited: object) -> None:
+    """Keep what is a parent's from being closed by this child, even when the interpreter ends."""
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+
+
 _creating = threading.Lock()
-_sweeping = threading.Lock()  # held by whoever forks: a child must not find SQLite in the middle of a close
+# Held by whoever forks: a child must not find SQLite in the middle of a close. The garbage collector closes, too,
+# and in the middle of anything.
+_closing = threading.RLock()
 
 
-def _hold_sweepers() -> None:
-    _sweeping.acquire()
+def _hold_closing() -> None:
+    _closing.acquire()
 
 
-def _release_sweepers() -> None:
-    _sweeping.release()
+def _release_closing() -> None:
+    _closing.release()
 
 
 def _forget_locks() -> None:
-    global _creating, _sweeping
+    global _creating, _closing
     _creating = threading.Lock()
-    _sweeping = threading.Lock()
+    _closing = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_hold_sweepers, after_in_parent=_release_sweepers, after_in_child=_forget_locks)
+    os.register_at_fork(before=_hold_closing, after_in_parent=_release_closing, after_in_child=_forget_locks)

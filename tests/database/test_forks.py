@@ -189,14 +189,14 @@ def test_a_fork_finds_nothing_open(sqlite: str) -> None:
     assert said(other, "trip") == ["a"]
     assert any(thread.name == "readfresh-sweeper" for thread in threading.enumerate())
 
+    dialects: list[Any] = [each._database.dialect for each in (store, other)]
+
     def alone() -> list[Any]:
-        pools: list[Any] = [each._database.dialect.writers.pool for each in (store, other)]
-        return [[pool.checkedin() for pool in pools], threading.active_count()]
+        return [[len(dialect._idle) for dialect in dialects], threading.active_count()]
 
     # The hooks of the parent have run before the child begins.
     assert in_a_fork(alone) == "[[0, 0], 1]"
-    pools: list[Any] = [each._database.dialect.writers.pool for each in (store, other)]
-    assert [pool.checkedin() for pool in pools] == [0, 0]
+    assert [dialect._idle for dialect in dialects] == [[], []]
     assert not any(thread.name == "readfresh-sweeper" for thread in threading.enumerate())
     assert said(store, "trip") == ["a"]
 

@@ -224,9 +224,9 @@ def does_not_flush() -> None:
 
 def keeps_files_open() -> None:
     """Go on with the SQLite file that is open, whatever stands at its path."""
-    from readfresh.dialects import SQLite
+    from readfresh.disk_sqlite import SQLiteFile
 
-    put(SQLite, _checked_out=lambda *_: None)
+    put(SQLiteFile, identity=lambda _self: (0, 0))
 
 
 def leaves_the_log() -> None:
@@ -247,7 +247,7 @@ def never_closes() -> None:
     """Keep SQLite's file open for as long as the process lives."""
     from readfresh.dialects import SQLite
 
-    put(SQLite, _sweep=lambda _self: False)
+    put(SQLite, _sweep=lambda _self: True)
 
 
 def forgets_the_fork() -> None:
@@ -424,6 +424,6 @@ FAULTS = {
         shows_messages_in_errors,
         (),
         "puts messages into errors",
-        (f"{SCHEMA}::test_no_message_is_shown[sqlite]",),
+        (f"{SCHEMA}::test_no_message_is_shown[postgresql]",),
     ),
 }

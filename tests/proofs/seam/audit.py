@@ -26,7 +26,7 @@ import readfresh
 from readfresh import disk, disk_sqlite
 
 OURS = str(Path(readfresh.__file__).parent) + os.sep
-SEAM = {str(Path(module.__file__)) for module in (disk, disk_sqlite)}
+SEAM = {str(Path(disk.__file__)), str(Path(disk_sqlite.__file__))}
 SILENT = ("stat", "lstat", "access", "readlink")
 PASSED_BY = ("import", "compile", "exec", "sqlite3.")
 VERBS = {
