@@ -126,6 +126,27 @@ def before_each_statement(store: DbSessionAdapter, action: Callable[[str], None]
             yield
 
 
+def test_a_change_sees_what_came_before_its_lock(url: str) -> None:
+    """Another worker changes the session at the moment before its row is locked: `change` is given what it has made."""
+    store, other = adapter(url), adapter(url)
+    store.add_user_message("trip", "a")
+
+    def count(store: DbSessionAdapter) -> None:
+        store.update("trip", lambda session: session.with_metadata({"n": session.metadata.get("n", 0) + 1}))
+
+    came_before = []
+
+    def count_before_the_lock(statement: str) -> None:
+        if not came_before and ("BEGIN IMMEDIATE" in statement or "FOR UPDATE" in statement):
+            came_before.append(statement)
+            count(other)
+
+    with before_each_statement(store, count_before_the_lock):
+        count(store)
+    assert came_before
+    assert other.get_session("trip").metadata == {"n": 2}
+
+
 def test_a_read_is_of_one_instant(url: str) -> None:
     """Between any two statements of a read somebody changes everything: what is read belongs together."""
     writer, reader = adapter(url), adapter(url)

@@ -191,6 +191,17 @@ def takes_any_version() -> None:
     put(Database, check_schema=lambda *_: None)
 
 
+def takes_its_own_version_for_that_of_the_tables() -> None:
+    """Give a change the version that this readfresh knows, and not the one that the tables have."""
+    import sqlalchemy as sa
+
+    from readfresh import database
+
+    columns = [column for column in database._LOCKED.selected_columns if column.name != "version"]
+    known = sa.literal_column(str(len(database.MIGRATIONS))).label("version")
+    put(database, _LOCKED=sa.select(*columns, known).where(database._named).with_for_update())
+
+
 def makes_the_tables_one_by_one() -> None:
     """Commit after each statement that makes a table."""
     from readfresh.dialects import SQLite
@@ -283,7 +294,7 @@ FAULTS = {
         reads_before_it_locks,
         (),
         "changes what it read before it had the lock",
-        (f"{RACES}::test_changes_that_read_first_are_not_lost[sqlite]",),
+        (f"{RACES}::test_a_change_sees_what_came_before_its_lock[sqlite]",),
     ),
     "db-locks-no-row": Fault(
         locks_no_row,
@@ -373,6 +384,12 @@ FAULTS = {
         takes_any_version,
         (),
         "writes into the tables of a newer version",
+        (f"{SCHEMA}::test_newer_tables_are_refused_and_stay[sqlite]",),
+    ),
+    "db-takes-its-own-version": Fault(
+        takes_its_own_version_for_that_of_the_tables,
+        (),
+        "does not ask for the version in the statement that locks",
         (f"{SCHEMA}::test_newer_tables_are_refused_and_stay[sqlite]",),
     ),
     "db-makes-tables-one-by-one": Fault(
