@@ -134,7 +134,7 @@ def test_a_change_sees_what_came_before_its_lock(url: str) -> None:
     def count(store: DbSessionAdapter) -> None:
         store.update("trip", lambda session: session.with_metadata({"n": session.metadata.get("n", 0) + 1}))
 
-    came_before = []
+    came_before: list[str] = []
 
     def count_before_the_lock(statement: str) -> None:
         if not came_before and ("BEGIN IMMEDIATE" in statement or "FOR UPDATE" in statement):

@@ -198,7 +198,7 @@ def takes_its_own_version_for_that_of_the_tables() -> None:
     from readfresh import database
 
     columns = [column for column in database._LOCKED.selected_columns if column.name != "version"]
-    known = sa.literal_column(str(len(database.MIGRATIONS))).label("version")
+    known: Any = sa.literal_column(str(len(database.MIGRATIONS))).label("version")
     put(database, _LOCKED=sa.select(*columns, known).where(database._named).with_for_update())
 
 
