@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from readfresh import DbSessionAdapter
+from readfresh import DbSessionAdapter, dialects
 from readfresh.codec import encode_object
 from readfresh.names import SUFFIX
 from readfresh.storage import SessionStorage
@@ -141,6 +141,27 @@ class Worker(Child):
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+@contextmanager
+def before_statements(action: Callable[[sa.Connection, str], object]) -> Iterator[None]:
+    """Let something happen before each statement of any adapter: through SQLAlchemy, or past it to SQLite's driver."""
+    told = dialects._told
+
+    def executes(connection: sa.Connection, _cursor: object, text: str, *_: object) -> None:
+        action(connection, text)
+
+    def tells(connection: sa.Connection, text: str, *values: Any, **how: Any) -> Any:
+        action(connection, text)
+        return told(connection, text, *values, **how)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", executes)
+    dialects._told = tells
+    try:
+        yield
+    finally:
+        dialects._told = told
+        sa.event.remove(sa.Engine, "before_cursor_execute", executes)
 
 
 def in_threads(*actions: Callable[[], Any]) -> list[Any]:

@@ -22,9 +22,8 @@ from readfresh import (
     LockTimeout,
     SessionExists,
     SessionMessage,
-    dialects,
 )
-from tests.database.support import Worker, in_threads, rows_at, rows_of, said
+from tests.database.support import Worker, before_statements, in_threads, rows_at, rows_of, said
 from tests.store.support import PATIENCE_SECONDS, held, scaled
 
 # A call that is to wait for nothing and takes longer has waited.
@@ -104,26 +103,14 @@ def test_a_reader_sees_before_or_after_and_waits_for_nobody(url: str) -> None:
 @contextlib.contextmanager
 def before_each_statement(store: DbSessionAdapter, action: Callable[[str], None]) -> Iterator[None]:
     """Let something happen before each statement of an adapter, whose text it is given."""
-    if store.place.startswith("postgresql"):
-        engine = store._database.dialect.writers
+    pool = store._database.dialect.writers.pool
 
-        def executes(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-            action(statement)
+    def of_this_one(connection: sa.Connection, text: str) -> None:
+        if connection.engine.pool is pool:
+            action(text)
 
-        sa.event.listen(engine, "before_cursor_execute", executes)
+    with before_statements(of_this_one):
         yield
-        sa.event.remove(engine, "before_cursor_execute", executes)
-    else:
-        with pytest.MonkeyPatch.context() as patched:
-            told = dialects._told
-
-            def tells(connection: sa.Connection, text: str, *values: Any, **how: Any) -> Any:
-                if connection.engine is store._database.dialect.writers:
-                    action(text)
-                return told(connection, text, *values, **how)
-
-            patched.setattr(dialects, "_told", tells)
-            yield
 
 
 def test_a_change_sees_what_came_before_its_lock(url: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from readfresh.move import move
+from tests.database.support import before_statements
 from tests.guarantees.disks import WatchedDisk
 
 NEVER = 10**9
@@ -33,18 +34,14 @@ def killed_move(directory: str, url: str, last: int, die: Callable[[], object]) 
     """Move; return the steps that were taken where there were fewer than `last`."""
     steps = Steps(last, die)
 
-    def statement(*_: Any) -> None:
-        steps.step("statement")
-
     def commit(*_: Any) -> None:
         steps.step("commit")
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", statement)
     sa.event.listen(sa.Engine, "commit", commit)
     try:
-        move(directory, url, disk=WatchedDisk(steps.step))
+        with before_statements(lambda *_: steps.step("statement")):
+            move(directory, url, disk=WatchedDisk(steps.step))
     finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", statement)
         sa.event.remove(sa.Engine, "commit", commit)
     return steps.names
 
