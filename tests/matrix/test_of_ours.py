@@ -11,9 +11,9 @@ from tests.matrix.reports import recorded
 from tests.matrix.stores import OURS, Store
 
 # Those on SQLite take minutes: a writer that SQLite keeps waiting says nothing of it, and the kit waits to be sure.
-# The plain one lies below the hierarchical one; over the one on Redis the kit is run by its page.
-# The one on PostgreSQL takes half a minute, and its guarantees have tests of their own in tests/database.
-QUICK = ("hierarchical",)
+# Over the one on Redis the kit is run by its page.
+# The others have tests of their own in each run: tests/guarantees, and tests/database.
+QUICK = ("default",)
 RUN = [store for store in OURS if store.key in QUICK or os.environ.get("FULL_GRID") == "1"]
 EACH = pytest.mark.parametrize("store", OURS, ids=lambda store: store.key)
 
