@@ -127,6 +127,11 @@ def test_wheel_works_by_itself(wheel: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), "1 would say that sessions were left"
     assert "pip install 'readfresh[database]'" in done.stderr
+    (script,) = (tmp_path / "venv").glob("*/readfresh*")
+    for command in ([str(script)], [str(python), "-I", "-m", "readfresh"]):
+        done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+        assert "pip install 'readfresh[console]'" in done.stderr
 
 
 if os.environ.get("FULL_GRID") == "1":  # fetches from the package index, as .ci/run does anyway
@@ -139,6 +144,25 @@ if os.environ.get("FULL_GRID") == "1":  # fetches from the package index, as .ci
         python = empty_environment(tmp_path / "venv")
         pip_into(python, str(wheel), *oldest)
         first_steps(python, tmp_path)
+
+    def test_the_command_line_works_with_the_oldest_versions_it_allows(wheel: Path, tmp_path: Path) -> None:
+        """The lower bounds of its extra are true: every command works with exactly these, and warns of nothing."""
+        wanted = [*requirements(wheel), *requirements(wheel, "console")]
+        oldest = [re.sub(r"^([\w.-]+).*>=([\w.]+).*$", r"\1==\2", each) for each in wanted]
+        assert {"click", "rich"} <= {each.partition("==")[0] for each in oldest}
+        python = empty_environment(tmp_path / "venv")
+        pip_into(python, str(wheel), *oldest)
+        first_steps(python, tmp_path)
+        for words in (
+            *(["list"], ["show", "trip"], ["tail", "trip"], ["tree", "trip"], ["verify"], ["list", "--json"]),
+            *(["export", "trip", "trip.json"], ["import", "trip.json"], ["fork", "trip"], ["rescue", "trip", "--yes"]),
+        ):
+            command = [str(python), "-I", "-W", "error", "-m", "readfresh", *words, "--directory", "sessions"]
+            done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout or words[0] == "export"
+        wrong = subprocess.run([*command[:6], "nothing"], cwd=tmp_path, text=True, capture_output=True)
+        assert wrong.returncode == 2
 
     def test_databases_work_with_the_oldest_versions_they_allow(
         wheel: Path, tmp_path: Path, postgresql_url: str

@@ -26,6 +26,9 @@ Read the source in this order; a module imports only what stands above it.
 - `bots`: a history for each user of a bot
 - `agents`: an agent whose turns and state outlive its process
 - `conformance`: every guarantee as a check that runs over any store
+- `terminal`: what the command line prints
+- `command`: the command line for a directory of sessions
+- `__main__`: the start of the command line, which says what it needs
 """
 
 from importlib import import_module
