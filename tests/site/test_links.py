@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 from tests.site.build import OFFLINE, ROOT, BuiltSite
 
 HOSTS = {
+    "click.palletsprojects.com",
     "docs.agno.com",
     "docs.python.org",
     "docs.sqlalchemy.org",
@@ -29,6 +30,7 @@ HOSTS = {
     "platformdirs.readthedocs.io",
     "pubs.opengroup.org",
     "readfresh.example",  # the site itself, as the tests build it
+    "rich.readthedocs.io",
     "sqlite.org",
     "squidfunk.github.io",  # Material's own credit in the footer
     "www.usenix.org",
