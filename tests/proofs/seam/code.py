@@ -10,8 +10,14 @@ from pathlib import Path, PurePath
 import readfresh
 
 SOURCE = Path(readfresh.__file__).parent
-MODULES = sorted(path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("disk"))
-"""All that a store is made of but the seam itself; the kit is a program that tries stores, and is none."""
+PROGRAM = {"__main__", "command"}
+MODULES = sorted(
+    path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("disk") and path.stem not in PROGRAM
+)
+"""All that a store is made of but the seam itself.
+
+The kit is a program that tries stores, and is none; so is the command line, which opens the files that a person names.
+"""
 
 # What in `os` is no contact with a file system.
 NO_FILES = {"fspath", "PathLike", "path", "sep", "environ", "getpid", "register_at_fork"}
