@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.full_grid import FULL_GRID
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # What a stranger does first; -I keeps the clone out of sight, -W error a warning from going unseen.
@@ -134,7 +136,7 @@ def test_wheel_works_by_itself(wheel: Path, tmp_path: Path) -> None:
         assert "pip install 'readfresh[console]'" in done.stderr
 
 
-if os.environ.get("FULL_GRID") == "1":  # fetches from the package index, as .ci/run does anyway
+if FULL_GRID:  # fetches from the package index, as .ci/run does anyway
 
     def test_wheel_works_with_the_oldest_versions_it_allows(wheel: Path, tmp_path: Path) -> None:
         """The lower bounds of the dependencies are true: the first steps work with exactly these."""

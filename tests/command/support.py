@@ -16,9 +16,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from readfresh.command import readfresh
-
-PATIENCE_SECONDS = 60
-"""After so long a process that a test waits for is killed, and the test fails."""
+from tests.store.support import PATIENCE_SECONDS
 
 
 class Line:

@@ -6,14 +6,13 @@ guarantee. `FULL_GRID=1` checks every store for everything, and draws every diag
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from readfresh.conformance import GUARANTEES, Report, check
 from tests.conformance import broken
 from tests.conformance.base import GoodStore
 from tests.conformance.diagrams import draw
+from tests.full_grid import FULL_GRID
 
 FAULTS: dict[type[GoodStore], set[str]] = {
     # A turn is two appends: what an append loses, a turn loses.
@@ -59,7 +58,6 @@ FIVE = {
     *("ids-are-apart", "waiting-is-bounded", "a-turn-is-kept"),
 }
 SLOW = {"no-lost-update", "all-or-nothing", "tree-is-sound"}
-FULL_GRID = os.environ.get("FULL_GRID") == "1"
 # Checked for all guarantees in the normal run too: what one of them does comes close to breaking what the others break.
 WHOLE = {
     *(broken.WritesFromCache, broken.LockGivenUp, broken.DeadHolder, broken.NamelessError, broken.IdIsAPath),

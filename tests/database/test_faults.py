@@ -30,7 +30,7 @@ from tests.database.test_races import adapter, is_waiting
 from tests.servers.databases import fresh_database
 from tests.servers.given import started, url_of
 from tests.servers.own import PostgresServer
-from tests.store.support import PATIENCE_SECONDS, held, scaled
+from tests.store.support import PATIENCE_SECONDS, descriptors, held, scaled
 
 # The server dies
 
@@ -631,11 +631,7 @@ def test_a_deleted_file_is_noticed(tmp_path: Path) -> None:
 
 def open_files(folder: Path) -> list[str]:
     """Return what this process has open in a folder."""
-    links = []
-    for link in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the one that lists them
-            links.append(str(link.readlink()))
-    return sorted(link for link in links if link.startswith(str(folder)))
+    return sorted(path for path in descriptors().values() if path.startswith(str(folder)))
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs Linux, which says what is open")

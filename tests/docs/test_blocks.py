@@ -1,14 +1,11 @@
 """Every code block of every page, the README and the docstrings does what it says."""
 
-import os
-
+from tests.full_grid import FULL_GRID
 from tests.pageproof.lint import lint
 from tests.pageproof.plugin import Claims
 from tests.pageproof.rendered import compare_examples, compare_html, compare_markdown
 from tests.pageproof.site import Case
 from tests.site.build import BuiltSite
-
-FULL_GRID = os.environ.get("FULL_GRID") == "1"
 
 
 def test_only_the_house_grammar_is_used(pageproof: Claims) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
 
+from tests.full_grid import FULL_GRID
 from tests.matrix.reports import recorded
 from tests.matrix.stores import OURS, Store
 
@@ -14,7 +14,7 @@ from tests.matrix.stores import OURS, Store
 # Over the one on Redis the kit is run by its page.
 # The others have tests of their own in each run: tests/guarantees, and tests/database.
 QUICK = ("default",)
-RUN = [store for store in OURS if store.key in QUICK or os.environ.get("FULL_GRID") == "1"]
+RUN = [store for store in OURS if store.key in QUICK or FULL_GRID]
 EACH = pytest.mark.parametrize("store", OURS, ids=lambda store: store.key)
 
 

@@ -9,13 +9,13 @@ By hand: `READFRESH_SABOTAGE=no-lock pytest tests/guarantees/test_no_lost_update
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.full_grid import FULL_GRID
 from tests.sabotage.faults import HERE, all_faults
 from tests.sabotage.runner import ROOT, Outcomes, Runner
 
@@ -40,7 +40,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "broken" in metafunc.fixturenames:
         config = metafunc.config
         asked = config.getoption("-k") or any("sabotage" in argument for argument in config.args)
-        jobs = JOBS if asked or os.environ.get("FULL_GRID") == "1" else SAMPLE
+        jobs = JOBS if asked or FULL_GRID else SAMPLE
         ids = [f"{name} breaks {each.rpartition('::')[2]}" for name, each in jobs]
         metafunc.parametrize(("fault", "broken"), jobs, ids=ids)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.full_grid import FULL_GRID
 from tests.site.browser import VIEWS, View, faults_of, launched, reader
 from tests.site.build import DOCS, BuiltSite, SitePage, page_of, page_sources
 
-FULL_GRID = os.environ.get("FULL_GRID") == "1"
 SOURCES = page_sources()
 
 

@@ -1,6 +1,5 @@
 """The diagrams that are drawn while the site is built."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,9 +9,8 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from tests.full_grid import FULL_GRID
 from tests.site.build import DOCS, BuiltSite, SitePage
-
-FULL_GRID = os.environ.get("FULL_GRID") == "1"
 
 
 def with_diagrams(site: BuiltSite) -> list[SitePage]:
