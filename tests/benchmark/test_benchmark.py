@@ -17,6 +17,7 @@ from tests.benchmark.figures import percentile, ratio
 from tests.benchmark.goals import Goal, keeps_all, least_lead
 from tests.benchmark.measures import MEASURES, Run, _judged, crowd
 from tests.benchmark.stores.ours import Ours
+from tests.full_grid import FULL_GRID
 
 OURS = ("files", "tree-process", "sqlite", "floor", "floor-row")  # one of each kind, which is what a minute allows
 SHAPE: dict[str, dict[str, type]] = {
@@ -79,32 +80,33 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return results.recorded(folder / "results.json")
 
 
-def test_a_quick_run_measures_everything(quick: dict[str, Any]) -> None:
-    """Each measure has rows of the stated shape for each store that can take part, and nobody failed."""
-    assert set(SHAPE) == set(MEASURES) == set(quick["measures"])
-    for name, measure in quick["measures"].items():
-        assert measure["failed"] == {}
-        assert measure["rows"]
-        assert set(measure["machine"]) == {"cores", "memory_bytes", "system", "filesystem", "versions"}
-        for row in measure["rows"]:
-            assert set(row) == {"contender", *SHAPE[name]}
-            for figure, kind in SHAPE[name].items():
-                values = [row[figure]] if figure in GROUP else row[figure]
-                assert all(isinstance(value, kind) for value in values), (name, figure)
-    taking_part = {row["contender"] for row in quick["measures"]["append"]["rows"]}
-    assert taking_part == set(OURS) == set(quick["contenders"])
-    alone = {key for key in OURS if CONTENDERS[key].alone}
-    assert {row["contender"] for row in quick["measures"]["processes"]["rows"]} == taking_part - alone
+if FULL_GRID:  # a quick run takes half a minute
 
+    def test_a_quick_run_measures_everything(quick: dict[str, Any]) -> None:
+        """Each measure has rows of the stated shape for each store that can take part, and nobody failed."""
+        assert set(SHAPE) == set(MEASURES) == set(quick["measures"])
+        for name, measure in quick["measures"].items():
+            assert measure["failed"] == {}
+            assert measure["rows"]
+            assert set(measure["machine"]) == {"cores", "memory_bytes", "system", "filesystem", "versions"}
+            for row in measure["rows"]:
+                assert set(row) == {"contender", *SHAPE[name]}
+                for figure, kind in SHAPE[name].items():
+                    values = [row[figure]] if figure in GROUP else row[figure]
+                    assert all(isinstance(value, kind) for value in values), (name, figure)
+        taking_part = {row["contender"] for row in quick["measures"]["append"]["rows"]}
+        assert taking_part == set(OURS) == set(quick["contenders"])
+        alone = {key for key in OURS if CONTENDERS[key].alone}
+        assert {row["contender"] for row in quick["measures"]["processes"]["rows"]} == taking_part - alone
 
-def test_our_stores_keep_every_message(quick: dict[str, Any]) -> None:
-    """Of two processes on one session, and beside a reader, nothing is lost, refused, torn or stale."""
-    for row in quick["measures"]["processes"]["rows"] + quick["measures"]["apart"]["rows"]:
-        if not row["contender"].startswith("floor"):
-            assert set(row["survive"]) == set(row["returned"]) == {row["written"]}, row
-    for row in quick["measures"]["beside"]["rows"] + quick["measures"]["fresh"]["rows"]:
-        if not row["contender"].startswith("floor"):
-            assert set(row.get("torn", [0])) == set(row["stale"]) == {0}, row
+    def test_our_stores_keep_every_message(quick: dict[str, Any]) -> None:
+        """Of two processes on one session, and beside a reader, nothing is lost, refused, torn or stale."""
+        for row in quick["measures"]["processes"]["rows"] + quick["measures"]["apart"]["rows"]:
+            if not row["contender"].startswith("floor"):
+                assert set(row["survive"]) == set(row["returned"]) == {row["written"]}, row
+        for row in quick["measures"]["beside"]["rows"] + quick["measures"]["fresh"]["rows"]:
+            if not row["contender"].startswith("floor"):
+                assert set(row.get("torn", [0])) == set(row["stale"]) == {0}, row
 
 
 def _broken(kind: type[Ours]) -> Contender:

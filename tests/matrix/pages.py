@@ -70,8 +70,7 @@ def _matrix(reports: dict[Store, dict[str, Any]]) -> Iterator[str]:
         "",
         "## Run it again",
         "",
-        "Our tests check the plain store over files each time, our others with `FULL_GRID=1`, "
-        "and other people's with `PEERS=1`.",
+        "Our tests check our stores with `FULL_GRID=1`, and other people's with `PEERS=1`.",
         "A run that finds something else than these pages fails.",
         "The adapters, which translate five methods into each store's own calls, are in `tests/peers`.",
     )
