@@ -250,11 +250,11 @@ FAULTS: dict[str, Fault] = {
     "history-cleared-then-added": Fault(
         cleared_then_added, TURN, "a turn is saved by clearing the session and adding each message again"
     ),
-    "history-replaced": Fault(
-        history_replaced, TURN, "a turn is saved by replacing the history with the one that was read, and the turn"
-    ),
     "prompt-kept-with-the-answer": Fault(
         prompt_kept_with_the_answer, TURN, "the prompt is kept when the answer is there, and not before"
+    ),
+    "history-replaced": Fault(
+        history_replaced, TURN, "a turn is saved by replacing the history with the one that was read, and the turn"
     ),
     "stream-not-persisted": Fault(stream_not_persisted, TURN, "the answer of a stream is not kept"),
     "partial-not-marked": Fault(partial_not_marked, TURN, "a part of an answer looks like a whole one"),

@@ -124,7 +124,7 @@ PARTS = (
         "killed", "every pair, one killed before each step", run_killed, lambda: taking_turns(FEW, 2, ordered=True), 3
     ),
 )
-"""Those of every run of CI; the normal run takes a fifth of the triples."""
+"""Those of every run of CI; the normal run takes a share of the longer programs."""
 
 MIXTURES = (
     *_parts("triples-mixed", "every triple of classes and stores", run_all, lambda: beside(FEW, 3), 9),
