@@ -58,18 +58,13 @@ FIVE = {
     *("ids-are-apart", "waiting-is-bounded", "a-turn-is-kept"),
 }
 SLOW = {"no-lost-update", "all-or-nothing", "tree-is-sound"}
-# Checked for all guarantees in the normal run too: what one of them does comes close to breaking what the others break.
-WHOLE = {
-    *(broken.WritesFromCache, broken.LockGivenUp, broken.DeadHolder, broken.NamelessError, broken.IdIsAPath),
-    *(broken.SnapshotByIndex, broken.CacheThatShows),
-}
 BREAKS: list[tuple[type, set[str]]] = [*FAULTS.items(), *FAULTS_OF_TREES.items()]
 DRAWN = {slug: next(store for store, breaks in BREAKS if slug in breaks) for slug in GUARANTEES}
 
 
-def asked_of(store: type, breaks: set[str], of_all: set[str]) -> list[str]:
+def asked_of(breaks: set[str], of_all: set[str]) -> list[str]:
     """Return the guarantees that a store is checked for in this run."""
-    return [slug for slug in GUARANTEES if slug in (of_all if FULL_GRID or store in WHOLE else breaks)]
+    return [slug for slug in GUARANTEES if slug in (of_all if FULL_GRID else breaks)]
 
 
 def draw_some(store: type, breaks: set[str], report: Report) -> None:
@@ -82,7 +77,7 @@ def draw_some(store: type, breaks: set[str], report: Report) -> None:
 @pytest.mark.parametrize(("store", "breaks"), FAULTS.items(), ids=[store.__name__ for store in FAULTS])
 def test_a_fault_is_found_under_its_name(store: type[GoodStore], breaks: set[str]) -> None:
     """The guarantees that a fault breaks are broken, with a history and a diagram; the others are kept."""
-    asked = asked_of(store, breaks, set(GUARANTEES))
+    asked = asked_of(breaks, set(GUARANTEES))
     report = check(store, asked, patience=2.0, appends=20)
     assert set(report.with_status("broken")) == breaks, report.to_text()
     kept = FIVE.intersection(asked) - breaks - NOT_APPLICABLE.get(store, set())
@@ -98,7 +93,7 @@ def test_a_fault_is_found_under_its_name(store: type[GoodStore], breaks: set[str
 )
 def test_a_fault_of_a_tree_is_found_under_its_name(store: type[broken.GoodTree], breaks: set[str]) -> None:
     """The same, of the verbs beyond the five."""
-    asked = asked_of(store, breaks, set(GUARANTEES) - SLOW | breaks)
+    asked = asked_of(breaks, set(GUARANTEES) - SLOW | breaks)
     report = check(store, asked, patience=2.0, appends=20)
     assert set(report.with_status("broken")) == breaks, report.to_text()
     assert set(report.with_status("kept")) == {*asked} - breaks, report.to_text()

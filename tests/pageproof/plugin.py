@@ -132,10 +132,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test for each case of a function that asks for `case`."""
-    proof = metafunc.config.stash.get(_PROOF, None)
-    if proof and "case" in metafunc.fixturenames:
-        cases = proof.site.census.cases
+    if "case" in metafunc.fixturenames and (cases := cases_of(metafunc.config)):
         metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+def cases_of(config: pytest.Config) -> Sequence[Case]:
+    """Return all cases, for a test that takes a sample of them."""
+    proof = config.stash.get(_PROOF, None)
+    return proof.site.census.cases if proof else ()
 
 
 @pytest.fixture
