@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.rungs import PARTS
 from tests.full_grid import FULL_GRID
+from tests.proofs.rungs import PARTS
 from tests.proofs.teeth.cell import Column, look
 from tests.proofs.teeth.matrix import COLUMNS, record, recorded, shown, teeth
 from tests.store.support import LONG
