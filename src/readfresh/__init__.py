@@ -5,8 +5,10 @@ Read the source in this order; a module imports only what stands above it.
 - `errors`: what can go wrong, and what to do next
 - `values`: JSON values that cannot change
 - `names`: session ids to file names
-- `model`: messages and sessions
 - `codec`: a session to the bytes of its file
+- `model`: messages and sessions
+- `pins`: what is kept of sessions, and how one look proves that it is fresh
+- `waiting`: for a lock that another process holds
 - `disk`: the seam to the file system (`disk_windows` on Windows)
 - `storage`: the contract between stores and the places where sessions are kept
 - `files`: sessions in a directory: lock, read, replace

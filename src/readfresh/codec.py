@@ -17,6 +17,8 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NoReturn
 
 SCHEMA_VERSION = 1
@@ -29,6 +31,48 @@ _FIRST = (
     "gateway_session_id", "agent_id", "parent_id", "forked_from_message_id", "children_ids", "is_shared", "metadata",
 )  # fmt: skip
 _LAST = ("archived_messages", "messages", "snapshots", "snapshot_storage")
+
+_BETWEEN_LINES = b",\n    "
+_MESSAGES = b',\n  "messages": ['
+
+
+class Line:
+    """A value that is one line of a file. It cannot change, and so keeps that line once it has been made."""
+
+    __slots__ = ("_line",)
+    _line: bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object that stands for it."""
+        raise NotImplementedError
+
+    def line(self) -> bytes:
+        """Return the line that stands for it, after the comma and the break that part it from the one before."""
+        try:
+            return self._line
+        except AttributeError:
+            line = _BETWEEN_LINES + encode_line(self.to_dict())
+            object.__setattr__(self, "_line", line)
+            return line
+
+
+class Lines(tuple[Line, ...]):
+    """Values that `encode` takes for the list of the objects that stand for them."""
+
+    __slots__ = ()
+
+    def made(self) -> list[bytes]:
+        """Return the lines of those at its beginning that have one; as a rule all but the last."""
+        new = len(self)
+        while new and not hasattr(self[new - 1], "_line"):
+            new -= 1
+        try:
+            return list(map(_made, self[:new]))
+        except AttributeError:
+            return []
+
+
+_made = attrgetter("_line")
 
 
 class NotASession(Exception):
@@ -50,17 +94,22 @@ class Moved(Exception):
 def encode(data: Mapping[str, Any], max_bytes: int | None = None) -> bytes:
     """Return the bytes of the file that holds the session `data`, with the schema version in it.
 
+    A list of objects may be given as `Lines`: the bytes are the same, and each line is made once.
+
     Raises:
-        TooLong: they would be more than `max_bytes`; no more than that has been made.
+        TooLong: they would be more than `max_bytes`; no more than that has been made of what is new.
     """
-    parts = []
-    size = 0
+    parts: list[bytes] = []
+    new = 0
     for part in _parts(data):
-        parts.append(part)
-        size += len(part)
-        if max_bytes is not None and size > max_bytes:
+        if isinstance(part, list):
+            parts += part
+        else:
+            parts.append(part)
+            new += len(part)
+        if max_bytes is not None and new > max_bytes:
             raise TooLong
-    raw = "".join(parts).encode()
+    raw = b"".join(parts)
     if max_bytes is not None and len(raw) > max_bytes:
         raise TooLong
     return raw
@@ -81,12 +130,38 @@ def decode(raw: bytes) -> dict[str, Any]:
     return data
 
 
+def decode_after(raw: bytes, known: Lines) -> dict[str, Any] | None:
+    """Return what `decode` does, with only those messages that stand after the `known` ones; None to say: decode it.
+
+    Where the list of messages begins with the lines of the known ones, those are JSON, and what they stand for is
+    known. What stands before the list and what comes after them is decoded: the first has to be an object when it is
+    closed, so that the list is a field of the session and of nothing in it, the second a list when it is opened.
+    """
+    first = b"".join(map(Line.line, known))[1:]
+    head, begins, rest = raw.partition(_MESSAGES)
+    if not (first and begins and rest.startswith(first)):
+        return None
+    rest = rest[len(first) :]
+    if not rest.startswith((_BETWEEN_LINES + b"{", b"\n  ]")):
+        return None
+    try:
+        data = decode_object(head + b"}")
+        after = decode_object(b'{"messages": [' + rest.removeprefix(b","))
+        if data.keys() & after.keys() or MOVED in data or MOVED in after:
+            return None
+        data.update(after)
+        check_version(data.pop("schema_version", 0))
+    except (NotASession, TooNew):  # `decode` says what is wrong with the whole
+        return None
+    return data
+
+
 def decode_object(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`; raise `NotASession` as `decode` does."""
     try:
         data = json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
         if b"\\ud" in raw or b"\\uD" in raw:
-            _line(data).encode()
+            _text(data).encode()
     except NotASession:
         raise
     except UnicodeDecodeError as error:
@@ -114,15 +189,20 @@ def check_version(version: object) -> None:
 
 
 def encode_object(data: Mapping[str, Any]) -> str:
-    """Return the line that holds the JSON object `data`, as it stands in a file and in a database."""
-    return _line(data)
+    """Return the line that holds the JSON object `data`, as it stands in a database."""
+    return _text(data)
 
 
-def _line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+def encode_line(value: object) -> bytes:
+    """Return the line that holds the JSON value, as it stands in a file."""
+    return _text(value).encode()
 
 
-def _parts(data: Mapping[str, Any]) -> Iterator[str]:
+# Made once: `json.dumps` makes one for every call that asks for anything. What is frozen holds no circle.
+_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False).encode
+
+
+def _parts(data: Mapping[str, Any]) -> Iterator[bytes | list[bytes]]:
     fields = {"schema_version": SCHEMA_VERSION, **{key: data[key] for key in data if key != "schema_version"}}
     order = [
         *(key for key in _FIRST if key in fields),
@@ -130,15 +210,30 @@ def _parts(data: Mapping[str, Any]) -> Iterator[str]:
         *(key for key in _LAST if key in fields),
     ]
     for number, key in enumerate(order):
-        yield f"{',' if number else '{'}\n  {_line(key)}: "
+        yield (b"," if number else b"{") + _key(key)
         value = fields[key]
-        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        if value is None:
+            yield b"null"
+        elif isinstance(value, Lines) and value:
+            made = value.made()
+            if made:
+                yield b"[" + made[0][1:]
+                yield made[1:]
+            for place in range(len(made), len(value)):
+                yield value[place].line() if place else b"[" + value[place].line()[1:]
+            yield b"\n  ]"
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             for place, item in enumerate(value):
-                yield f"{',' if place else '['}\n    {_line(item)}"
-            yield "\n  ]"
+                yield (_BETWEEN_LINES if place else b"[\n    ") + encode_line(item)
+            yield b"\n  ]"
         else:
-            yield _line(value)
-    yield "\n}\n"
+            yield encode_line(value)
+    yield b"\n}\n"
+
+
+@lru_cache(maxsize=256)
+def _key(key: str) -> bytes:
+    return f"\n  {_text(key)}: ".encode()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

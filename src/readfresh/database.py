@@ -595,6 +595,9 @@ class SessionRows(Generic[S]):
         self._refuse_inside_change(None)
         return int(self.database.look(_COUNT, None, None, self.database.place)[0][0])
 
+    def forget(self, session_id: str | None = None) -> None:
+        """Do nothing: no session is kept in memory."""
+
     def litter(self) -> list[str]:
         """Return nothing: of a transaction that has not been committed the database keeps nothing."""
         return []

@@ -16,15 +16,21 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-# With 8 processes and a poll of 1 ms the 99th percentile of the wait is 20 ms; with filelock's 50 ms it is 101 ms.
+from readfresh.pins import Pin, Version, close_all, open_file, version_of
+from readfresh.waiting import IS_POSSIBLE, let_go, wait_for
+
+# Where flock(2) cannot be waited for: with 8 processes the 99th percentile of the wait is 20 ms; with filelock's own
+# 50 ms it is 101 ms.
 POLL_INTERVAL_SECONDS = 0.001
 
 
@@ -63,7 +69,8 @@ class Disk:
     def lock(self, path: str, timeout_seconds: float) -> Iterator[HeldLock]:
         """Hold the exclusive lock on the file `path`, which is created if need be.
 
-        Waits first for the threads of this process, then, with flock(2) through filelock, for other processes.
+        Waits first for the threads of this process, then for other processes: the lock is one of flock(2), taken
+        through filelock when it is free, and waited for by `waiting` when it is not.
         The death of a holder frees the lock.
 
         Raises:
@@ -76,24 +83,13 @@ class Disk:
         if not thread_lock.lock.acquire(timeout=timeout_seconds):
             raise TimeoutError(f"another thread held the lock for {timeout_seconds} s")
         try:
-            descriptors: list[int] = []
-            file_lock = FileLock(
-                path,
-                timeout=max(0.0, deadline - time.monotonic()),
-                mode=0o600,
-                poll_interval=POLL_INTERVAL_SECONDS,
-                fallback_to_soft=False,
-                preserve_lock_file=True,
-                on_acquired=descriptors.append,
-            )
+            taken = thread_lock.taken(path) or _waited_for(path, thread_lock, deadline)
+            if taken is None:
+                raise TimeoutError(f"another process held the lock for {timeout_seconds} s")
             try:
-                file_lock.acquire()
-            except Timeout:
-                raise TimeoutError(f"another process held the lock for {timeout_seconds} s") from None
-            try:
-                yield HeldLock(path, descriptors[0])
+                yield taken.lock
             finally:
-                _let_go(file_lock, descriptors[0])
+                taken.let_go()
         finally:
             thread_lock.lock.release()
 
@@ -105,7 +101,7 @@ class Disk:
             TooLarge: it has more than `max_bytes` bytes; nothing was read.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_file(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -129,6 +125,31 @@ class Disk:
         finally:
             os.close(descriptor)
 
+    def pin(self, path: str) -> Pin | None:
+        """Hold the file `path` open, so that no other file is taken for it; None when that cannot be done.
+
+        Whoever reads it instead meets the reason, if there is one.
+        """
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            return Pin(descriptor, version_of(status))
+        os.close(descriptor)
+        return None
+
+    def version(self, path: str) -> Version | None:
+        """Return the version of the file that stands at `path` now; None when there is none, or none that can be seen.
+
+        Two are equal when they are of one file that is pinned.
+        """
+        try:
+            return version_of(os.lstat(path))
+        except OSError:
+            return None
+
     def exists(self, path: str) -> bool:
         """Return whether anything at all stands at `path`, a dangling link included."""
         try:
@@ -139,7 +160,7 @@ class Disk:
 
     def create(self, path: str) -> int:
         """Create the file `path`, which must not exist, open it for writing, and return its descriptor."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write all of `data`."""
@@ -172,7 +193,7 @@ class Disk:
 
     def sync_directory(self, directory: str) -> None:
         """Return when what was created, renamed and deleted in `directory` has reached the disk."""
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = open_file(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -180,6 +201,8 @@ class Disk:
 
     def make_directory(self, directory: str) -> list[str]:
         """Create `directory` and its missing parents, all private (0700); return the parents of what was created."""
+        if os.path.isdir(directory):
+            return []
         missing = []
         path = Path(directory)
         while not path.exists() and path != path.parent:  # a drive that is not there is its own parent
@@ -217,14 +240,78 @@ def _let_go(file_lock: BaseFileLock, descriptor: int) -> None:
         raise
 
 
+class _Taken(NamedTuple):
+    lock: HeldLock
+    let_go: Callable[[], None]
+
+
 class _ThreadLock:
-    """A lock among the threads of this process; a class of its own because a bare lock cannot be held weakly."""
+    """A lock among the threads of this process, and the lock of the file that its holder may take."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self._file_lock: BaseFileLock | None = None  # making one takes as long as taking it
+        self._descriptor = -1
+
+    def taken(self, path: str, timeout_seconds: float = 0) -> _Taken | None:
+        """Return the lock of the file, which is asked for until the time has passed; None when it was not free."""
+        file_lock, self._file_lock = self._file_lock or self._made(path), None
+        try:
+            try:
+                file_lock.acquire(timeout=timeout_seconds)
+            except OSError as error:
+                if isinstance(error, Timeout) or error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
+                    raise
+                file_lock.acquire(timeout=timeout_seconds)
+        except Timeout:
+            return None
+
+        descriptor = self._descriptor
+
+        def let_go() -> None:
+            _let_go(file_lock, descriptor)
+            self._file_lock = file_lock
+
+        return _Taken(HeldLock(path, descriptor), let_go)
+
+    def _made(self, path: str) -> BaseFileLock:
+        def acquired(descriptor: int) -> None:
+            self._descriptor = descriptor
+
+        return FileLock(
+            path,
+            mode=0o600,
+            thread_local=False,
+            poll_interval=POLL_INTERVAL_SECONDS,
+            fallback_to_soft=False,
+            preserve_lock_file=True,
+            on_acquired=acquired,
+        )
+
+
+def _waited_for(path: str, thread_lock: _ThreadLock, deadline: float) -> _Taken | None:
+    """Return the lock of a file that another process holds; None when it was not free in time."""
+    while (left := deadline - time.monotonic()) > 0:
+        if not IS_POSSIBLE:
+            return thread_lock.taken(path, left)
+        try:
+            descriptor = wait_for(path, left)
+        except FileNotFoundError:  # it was deleted meanwhile
+            taken = thread_lock.taken(path)
+        else:
+            if descriptor is None:
+                return None
+            taken = _Taken(HeldLock(path, descriptor), partial(let_go, descriptor))
+            if not taken.lock.still_stands():
+                taken.let_go()
+                taken = None
+        if taken is not None:
+            return taken
+    return None
 
 
 _thread_locks: WeakValueDictionary[str, _ThreadLock] = WeakValueDictionary()
+_used_last: deque[_ThreadLock] = deque(maxlen=256)  # kept for who asks for them again
 _thread_locks_guard = threading.Lock()
 
 
@@ -233,6 +320,7 @@ def _thread_lock(path: str) -> _ThreadLock:
         found = _thread_locks.get(path)
         if found is None:
             found = _thread_locks[path] = _ThreadLock()
+        _used_last.append(found)
         return found
 
 
@@ -240,6 +328,7 @@ def _forget_thread_locks() -> None:
     # A thread that held one does not exist in the child, and nobody would release it there.
     global _thread_locks, _thread_locks_guard
     _thread_locks = WeakValueDictionary()
+    _used_last.clear()
     _thread_locks_guard = threading.Lock()
 
 

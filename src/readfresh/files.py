@@ -17,6 +17,7 @@ It assumes that rename is atomic and that flock excludes: a local file system (s
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, Generic
 from weakref import WeakKeyDictionary
 
-from readfresh.codec import MOVED, TooLong, decode, encode
+from readfresh.codec import MOVED, Lines, TooLong, decode, decode_after, encode
 from readfresh.disk import Disk, HeldLock, NotARegularFile, TooLarge, system_disk
 from readfresh.errors import (
     LockTimeout,
@@ -39,6 +40,7 @@ from readfresh.errors import (
     WriteFailed,
 )
 from readfresh.names import SUFFIX, check_id, file_name, id_of
+from readfresh.pins import Pin, Pins
 from readfresh.storage import (
     Durability,
     Entry,
@@ -87,6 +89,7 @@ class SessionFiles(Generic[S]):
         self.durability = durability
         self.max_file_bytes = max_file_bytes
         self.disk = disk or system_disk()
+        self._pins = Pins()
 
     def read(
         self,
@@ -105,6 +108,8 @@ class SessionFiles(Generic[S]):
                 nothing was written.
         """
         self._refuse_inside_change(session_id)
+        if (kept := self._kept(session_id)) is not None:
+            return kept
         if not self._file_stands(session_id, ReadFailed):
             return None
         with ExitStack() as locked:
@@ -113,7 +118,8 @@ class SessionFiles(Generic[S]):
             except ReadFailed as error:
                 if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _READ_ONLY:
                     raise
-            return self._load(session_id, ReadFailed)
+                return self._load(session_id, ReadFailed)
+            return self._load_and_keep(session_id, ReadFailed)
 
     def update(
         self,
@@ -121,12 +127,14 @@ class SessionFiles(Generic[S]):
         change: Callable[[S | None], S | None],
         *,
         create: bool = True,
-        sees_messages: bool = True,  # noqa: ARG002 - a file is read and written whole, so `change` is given all of it
+        sees_messages: bool = True,
     ) -> bool:
         """Replace the session by what `change` makes of it, under its lock, on its newest state.
 
         `change` is given None for a session that does not exist; with `create` False it is not called for one.
         Returning None, or the session that it was given, leaves the file as it is.
+        With `sees_messages` False it is given the session without messages and snapshots,
+        and those of the result are added at the end.
 
         Returns:
             Whether the session has changed.
@@ -143,13 +151,18 @@ class SessionFiles(Generic[S]):
         elif not self._file_stands(session_id, WriteFailed):
             return False
         with self._locked(session_id, WriteFailed) as lock:
-            current = self._load(session_id, WriteFailed)
+            current = self._load_and_keep(session_id, WriteFailed)
             if current is None and not create:
                 return False
-            changed = run_change(change, current, session_id, lambda: self.path(session_id))
-            if changed is None or changed is current:
+            given = current if sees_messages or current is None else current.without_lists()
+            changed = run_change(change, given, session_id, lambda: self.path(session_id))
+            if changed is None or changed is given:
                 return False
-            self._replace(session_id, self._encoded(session_id, changed.to_dict()), lock)
+            if current is not None and given is not current:
+                changed = changed.after(current)
+            pin = self._replace(session_id, self._encoded(session_id, changed.to_lines()), lock)
+            if pin is not None:
+                self._pins.keep(session_id, pin, changed)
             return True
 
     def delete(self, session_id: str, *, only: S | None = None) -> bool:
@@ -189,6 +202,7 @@ class SessionFiles(Generic[S]):
                 self._remove_litter(self._temporary(session_id))
                 if stands:
                     self.disk.unlink(self.path(session_id))
+            self._pins.drop(session_id)
             self._flush_directory(session_id)
             return stands
 
@@ -214,8 +228,12 @@ class SessionFiles(Generic[S]):
             copy(current)
             if current is None:
                 return False
-            self._replace(session_id, self._encoded(session_id, {MOVED: place, **current.to_dict()}), lock)
+            self._replace(session_id, self._encoded(session_id, {MOVED: place, **current.to_lines()}), lock)
             return True
+
+    def forget(self, session_id: str | None = None) -> None:
+        """Keep nothing of the session, or of all of them, so that the next read looks into the file."""
+        self._pins.forget(session_id)
 
     def exists(self, session_id: str) -> bool:
         """Return whether the session exists, damaged or not. Takes no lock: a rename leaves no moment without a file.
@@ -280,14 +298,53 @@ class SessionFiles(Generic[S]):
         with self._failing_as(ReadFailed, None):
             return [name for name in self.disk.names(self.directory) if name.endswith(SUFFIX)]
 
+    def _kept(self, session_id: str) -> S | None:
+        """Return what is kept of the session, when the file in its place is the one that it was read from."""
+        pin = self._pins.get(session_id)
+        if pin is None or self.disk.version(self.path(session_id)) != pin.version:
+            return None
+        kept: S | None = pin.session
+        pin.used()
+        return kept
+
+    def _load_and_keep(self, session_id: str, kind: type[SessionStoreError]) -> S | None:
+        """Return the session, whose lock is held: what is kept of it, or else what its file holds, which is kept."""
+        if (kept := self._kept(session_id)) is not None:
+            return kept
+        path = self.path(session_id)
+        pin = self.disk.pin(path)
+        try:
+            session = self._load(session_id, kind)
+        except BaseException:
+            if pin is not None:
+                pin.close()
+            raise
+        # A program that takes no lock may have put another file there between the two.
+        if session is not None and pin is not None and self.disk.version(path) == pin.version:
+            self._pins.keep(session_id, pin, session)
+        else:
+            self._pins.drop(session_id)
+        return session
+
     def _load(self, session_id: str, kind: type[SessionStoreError]) -> S | None:
         path = self.path(session_id)
         raw = self._bytes(path, session_id, kind)
         if raw is None:
             return None
-        session = self._session(raw, session_id, path)
+        session = self._grown(raw, session_id, path) or self._session(raw, session_id, path)
         check_owner(session, session_id, path, "file")
         return session
+
+    def _grown(self, raw: bytes, session_id: str, path: str) -> S | None:
+        """Return the session in `raw`, when its messages begin with those that are kept; None when they do not."""
+        pin = self._pins.get(session_id)
+        earlier: S | None = None if pin is None else pin.session
+        rest = None if earlier is None else decode_after(raw, Lines(earlier.messages))
+        if earlier is None or rest is None:
+            return None
+        with decoding(session_id, path):
+            new = self.session_type.from_dict(rest)
+        return dataclasses.replace(new, messages=earlier.messages + new.messages)
 
     def _bytes(self, path: str, session_id: str, kind: type[SessionStoreError]) -> bytes | None:
         try:
@@ -315,26 +372,36 @@ class SessionFiles(Generic[S]):
                 next_step="Shorten the session, or give the store a larger max_file_bytes.",
             ) from None
 
-    def _replace(self, session_id: str, data: bytes, lock: HeldLock) -> None:
+    def _replace(self, session_id: str, data: bytes, lock: HeldLock) -> Pin | None:
+        """Let `data` take the session's place; return a pin of its file."""
         path = self.path(session_id)
         temporary = self._temporary(session_id)
-        with self._failing_as(WriteFailed, session_id):
-            self._remove_litter(temporary)
-            descriptor = self.disk.create(temporary)
-            try:
+        pin: Pin | None = None
+        try:
+            with self._failing_as(WriteFailed, session_id):
+                self._remove_litter(temporary)
+                descriptor = self.disk.create(temporary)
                 try:
-                    self.disk.write(descriptor, data)
-                    if self.durability == "power":
-                        self.disk.fsync(descriptor)
-                finally:
-                    self.disk.close(descriptor)
-                self._check_lock(session_id, lock)
-                self.disk.replace(temporary, path)
-            except BaseException:
-                with suppress(OSError):  # the error that led here says more; the next writer tries again
-                    self._remove_litter(temporary)
-                raise
-        self._flush_directory(session_id)
+                    try:
+                        self.disk.write(descriptor, data)
+                        if self.durability == "power":
+                            self.disk.fsync(descriptor)
+                    finally:
+                        self.disk.close(descriptor)
+                    self._check_lock(session_id, lock)
+                    pin = self.disk.pin(temporary)
+                    self.disk.replace(temporary, path)
+                except BaseException:
+                    with suppress(OSError):  # the error that led here says more; the next writer tries again
+                        self._remove_litter(temporary)
+                    raise
+            self._pins.drop(session_id)
+            self._flush_directory(session_id)
+        except BaseException:
+            if pin is not None:
+                pin.close()
+            raise
+        return pin
 
     def _check_lock(self, session_id: str, lock: HeldLock) -> None:
         with self._failing_as(WriteFailed, session_id):
@@ -411,6 +478,7 @@ class SessionFiles(Generic[S]):
         What the block did stands, so an error then is `OutcomeUnknown` for a writer.
         """
         path = self.path(session_id)
+        earlier = self._pins.get(session_id)
         lock = self.disk.lock(path + ".lock", self.lock_timeout)
         try:
             held = lock.__enter__()
@@ -419,16 +487,21 @@ class SessionFiles(Generic[S]):
         except OSError as error:
             raise kind(f"its lock cannot be taken: {error}", session_id=session_id, path=path) from error
         try:
-            yield held
-        except BaseException:
-            with suppress(OSError):  # the error that led here says more
+            try:
+                yield held
+            except BaseException:
+                with suppress(OSError):  # the error that led here says more
+                    lock.__exit__(None, None, None)
+                raise
+            try:
                 lock.__exit__(None, None, None)
-            raise
-        try:
-            lock.__exit__(None, None, None)
-        except OSError as error:
-            unknown = OutcomeUnknown if kind is WriteFailed else kind
-            raise unknown(f"its lock cannot be released: {error}", session_id=session_id, path=path) from error
+            except OSError as error:
+                unknown = OutcomeUnknown if kind is WriteFailed else kind
+                raise unknown(f"its lock cannot be released: {error}", session_id=session_id, path=path) from error
+        finally:
+            # A file that was replaced is deleted by the system when nobody holds it open: nobody waits for that now.
+            if earlier is not None and earlier is not self._pins.get(session_id):
+                earlier.close()
 
     def _file_stands(self, session_id: str, kind: type[SessionStoreError]) -> bool:
         with self._failing_as(kind, session_id):

@@ -14,8 +14,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, ClassVar, Self
 
+from readfresh.codec import Line, Lines
 from readfresh.values import (
     EMPTY,
     FrozenDict,
@@ -32,7 +34,7 @@ __all__ = ["ExtendedSessionData", "SessionData", "SessionMessage", "SessionSnaps
 
 
 @dataclass(frozen=True, slots=True)
-class SessionMessage:
+class SessionMessage(Line):
     """One message of a session.
 
     Args:
@@ -58,6 +60,8 @@ class SessionMessage:
     extra: Mapping[str, Any] = field(default=EMPTY, kw_only=True)
 
     def __post_init__(self) -> None:
+        if self._is_plain():
+            return
         put = object.__setattr__
         put(self, "role", text(self.role, "role"))
         if not self.role:
@@ -73,6 +77,19 @@ class SessionMessage:
             put(self, "tool_calls", freeze(self.tool_calls, "tool_calls"))
         put(self, "tool_call_id", optional_text(self.tool_call_id, "tool_call_id"))
         put(self, "extra", _extra(self.extra, self))
+
+    def _is_plain(self) -> bool:
+        """Return whether each field is of the one type, and of the values, that pass without being looked at again."""
+        return (
+            type(self.role) is type(self.content) is str
+            and self.role.isascii()
+            and self.content.isascii()
+            and self.role != ""
+            and (self.timestamp is None or (type(self.timestamp) is float and math.isfinite(self.timestamp)))
+            and self.metadata is self.extra is EMPTY
+            and self.tool_calls is None
+            and self.tool_call_id is None
+        )
 
     def __deepcopy__(self, _memo: object) -> Self:
         # A copy that could be changed in place would go into a file unchecked.
@@ -116,6 +133,8 @@ class SessionMessage:
 
     def for_model(self) -> dict[str, Any]:
         """Return a new dict of role and content, and the tool fields where the message has them."""
+        if type(self.content) is str and self.tool_calls is None and self.tool_call_id is None:
+            return {"role": self.role, "content": self.content}
         message: dict[str, Any] = {"role": self.role, "content": thaw(self.content)}
         if self.tool_calls:
             message["tool_calls"] = thaw(self.tool_calls)
@@ -125,7 +144,7 @@ class SessionMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionSnapshot:
+class SessionSnapshot(Line):
     """The messages of a session at one time.
 
     Args:
@@ -248,6 +267,7 @@ class SessionData:
     _texts: ClassVar[tuple[str, ...]] = (
         "created_at", "updated_at", "agent_name", "user_id", "gateway_session_id", "agent_id",
     )  # fmt: skip
+    _lists: ClassVar[tuple[str, ...]] = ("messages",)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -285,6 +305,24 @@ class SessionData:
         data = {name: getattr(self, name) for name in _names(type(self))}
         data["messages"] = [message.to_dict() for message in self.messages]
         return {**data, **self.extra}
+
+    def to_lines(self) -> dict[str, Any]:
+        """Return what `to_dict` does, with the lines of messages and snapshots in the place of their objects.
+
+        Each of them is encoded once in its life, so this costs what is new, and a look at the rest.
+        """
+        data = {name: getattr(self, name) for name in _names(type(self))}
+        data.update({name: Lines(data[name]) for name in self._lists})
+        return {**data, **self.extra}
+
+    def without_lists(self) -> Self:
+        """Return this session without its messages and snapshots."""
+        none: dict[str, Any] = dict.fromkeys(self._lists, ())
+        return dataclasses.replace(self, **none)
+
+    def after(self, earlier: SessionData) -> Self:
+        """Return this session with the messages and snapshots of an `earlier` one before its own."""
+        return dataclasses.replace(self, **{name: getattr(earlier, name) + getattr(self, name) for name in self._lists})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -330,6 +368,7 @@ class ExtendedSessionData(SessionData):
     is_shared: bool = False
 
     _texts: ClassVar[tuple[str, ...]] = (*SessionData._texts, "title", "parent_id", "forked_from_message_id")
+    _lists: ClassVar[tuple[str, ...]] = (*SessionData._lists, "snapshots")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -417,6 +456,8 @@ def seconds_of(time_as_text: str | None) -> float:
 
 def _messages(values: Iterable[SessionMessage]) -> tuple[SessionMessage, ...]:
     messages = tuple(values)
+    if {*map(type, messages)} <= {SessionMessage}:  # as ever; what is left is a subclass, or an error
+        return messages
     for message in messages:
         if not isinstance(message, SessionMessage):
             raise TypeError(f"messages must hold SessionMessage, not {type(message).__name__}")
@@ -485,9 +526,14 @@ def _names(kind: type) -> tuple[str, ...]:
     return names
 
 
+@cache
+def _known(kind: type) -> frozenset[str]:
+    return frozenset(_names(kind))
+
+
 def _unknown(data: Mapping[str, Any], kind: type) -> Mapping[str, Any]:
-    names = _names(kind)
-    return {key: value for key, value in data.items() if key not in names} if data.keys() - names else EMPTY
+    names = _known(kind)
+    return EMPTY if data.keys() <= names else {key: value for key, value in data.items() if key not in names}
 
 
 def _extra(value: Mapping[str, Any], owner: object) -> FrozenDict:
@@ -499,4 +545,4 @@ def _extra(value: Mapping[str, Any], owner: object) -> FrozenDict:
 
 
 def _or_empty(value: Any) -> Any:
-    return EMPTY if value is None else value
+    return EMPTY if value is None or value == EMPTY else value

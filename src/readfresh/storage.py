@@ -96,6 +96,9 @@ class SessionStorage(Protocol[S]):
     def count(self) -> int:
         """Return how many sessions there are, those that cannot be read included."""
 
+    def forget(self, session_id: str | None = None) -> None:
+        """Drop what is kept in memory of the session, or of all; no answer changes by it."""
+
     def litter(self) -> list[str]:
         """Return the sessions that do not exist and of which something is left that `delete` removes, in order."""
 

@@ -2,7 +2,7 @@
 
 1. There is no `save`. A change is a function from session to session, and runs on the newest state.
 2. Every error of the storage passes through `on_error`, after the lock has been released, and is then raised.
-3. The store keeps nothing between two calls: no session, no cache, no lock.
+3. The store itself keeps nothing between two calls: no session, no cache, no lock. What a storage keeps, it proves.
 """
 
 from __future__ import annotations
@@ -133,12 +133,13 @@ class SessionStore(Generic[S]):
     def invalidate_cache(self, session_id: str | None = None) -> None:
         """Drop what is cached of one session, or of all. No answer of the store changes by it.
 
-        Guarantee: cache-is-invisible. This store keeps no cache yet, so there is nothing to drop: every read
-        looks where the session is kept. PraisonAI's method of the same name did not clear all that its reads used
-        (#1785).
+        Guarantee: cache-is-invisible. A store over files keeps what it has read or written, and proves by a look at
+        the file that it is fresh (see `readfresh.pins`); this lets go of the memory and of the files that are held
+        open for it. PraisonAI's method of the same name did not clear all that its reads used (#1785).
         """
         if session_id is not None:
             check_id(session_id)
+        self._storage.forget(session_id)
 
     def _read(self, session_id: str, *, sees_messages: bool = True) -> S | None:
         with self._reporting():

@@ -108,6 +108,8 @@ def freeze_mapping(value: object, name: Name, depth: int = 0) -> FrozenDict:
         raise TypeError(f"{_said(name)} must be a dict, not {type(value).__name__}")
     if not value:
         return EMPTY
+    if type(value) is FrozenDict and depth == 0:  # it has been here before, no less deep
+        return value
     frozen: dict[str, Any] = {}
     for key, item in value.items():
         if not isinstance(key, str):

@@ -5,13 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from readfresh.disk import Disk, HeldLock
+from readfresh.pins import Pin, Version
 
 Watch = Callable[[str, str], None]
 
 # The verbs of a change, in its order; a test that stops before each of them has stopped everywhere.
 # `half-written` is not a verb: it is the moment at which half the bytes have been written.
-STEPS = ("lock", "read", "create", "write", "half-written", "fsync", "close", "replace", "sync_directory", "unlock")
+# A store that keeps nothing of the session yet makes these; one that keeps it looks at its `version` and does not read.
+STEPS = (
+    "lock", "pin", "read", "version", "create", "write", "half-written", "fsync", "close", "pin-temporary", "replace",
+    "sync_directory", "unlock",
+)  # fmt: skip
 UNDER_LOCK = STEPS[1:]
+# Where one of these fails the change goes on without.
+TOLERATED = ("pin", "pin-temporary", "version")
 
 
 class WatchedDisk(Disk):
@@ -38,6 +45,22 @@ class WatchedDisk(Disk):
         """Read."""
         self._tell("read", path)
         return super().read(path, max_bytes)
+
+    def pin(self, path: str) -> Pin | None:
+        """Hold open; where that fails the store goes on without."""
+        try:
+            self._tell("pin-temporary" if path.endswith(".tmp") else "pin", path)
+        except OSError:
+            return None
+        return super().pin(path)
+
+    def version(self, path: str) -> Version | None:
+        """Look whether it is the file that is held open."""
+        try:
+            self._tell("version", path)
+        except OSError:
+            return None
+        return super().version(path)
 
     def create(self, path: str) -> int:
         """Create."""

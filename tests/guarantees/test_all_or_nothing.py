@@ -96,6 +96,8 @@ def test_process_that_starts_after_a_kill_finds_a_whole_state(
     store = store_type(folder)
     begin(store, start)
     before = store.get_session("trip")
+    if step == "version" and not start:
+        step = "create"  # there was nothing to read, and so there is nothing to look at
     worker.die(store_type, folder, verb, *args, at=step)
     found = store_type(folder).get_session("trip")
     if STEPS.index(step) <= STEPS.index("replace"):

@@ -27,7 +27,7 @@ SESSIONS = f"{ROOT}/ada/sessions"
 TEN = [{"role": "user", "content": str(number)} for number in range(10)]
 
 # What a change does at the seam, in this order; reading first.
-WRITE = ["create", "write", "half-written", "fsync", "close", "replace", "sync_directory"]
+WRITE = ["create", "write", "half-written", "fsync", "close", "pin-temporary", "replace", "sync_directory"]
 
 UNFLUSHED = [step for step in WRITE if step not in ("fsync", "sync_directory")]
 
@@ -89,7 +89,7 @@ def test_file_is_flushed_before_the_rename_and_the_directory_after_it(
     begin(store)
     recorder.files.clear()
     store.add_message("trip", "user", "mine")
-    assert [verb for verb, _ in recorder.files] == ["make_directory", "lock", "read", *steps, "unlock"]
+    assert [verb for verb, _ in recorder.files] == ["make_directory", "lock", "version", *steps, "unlock"]
     temporary, session = "trip.json.tmp", "trip.json"
     flushed = [(verb, file) for verb, file in recorder.files if verb in ("fsync", "replace", "sync_directory")]
     power = [("fsync", temporary), ("replace", session), ("sync_directory", folder.name)]

@@ -144,14 +144,14 @@ def test_both_waits_share_one_timeout(store_type: StoreType, folder: Path, monke
     clock = iter([100.0, 103.0])
     given: list[float] = []
 
-    def file_lock(path: str, *, timeout: float, **options: Any) -> FileLock:
-        given.append(timeout)
-        return FileLock(path, timeout=timeout, **options)
+    def wait_for(_path: str, timeout_seconds: float) -> None:
+        given.append(timeout_seconds)
 
     begin(store_type(folder))
     monkeypatch.setattr("readfresh.disk.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr("readfresh.disk.FileLock", file_lock)
-    store_type(folder, lock_timeout=5).get_session("trip")
+    monkeypatch.setattr("readfresh.disk.wait_for", wait_for)
+    with FileLock(folder / "trip.json.lock"), pytest.raises(LockTimeout):
+        store_type(folder, lock_timeout=5).get_session("trip")
     assert given == [2.0]
 
 

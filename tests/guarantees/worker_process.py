@@ -26,6 +26,8 @@ class Server:
         while line := sys.stdin.readline():
             order = json.loads(line)
             store = self._store(order)
+            if order["stop"]:
+                store.invalidate_cache()  # so that it comes to each step
             self._stop = order["stop"]
             if order.get("die"):
                 self._call_and_die(store, order)

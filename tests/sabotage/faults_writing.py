@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -419,20 +420,16 @@ def timeout_for_each_wait() -> None:
     from readfresh import disk
 
     original = disk.Disk.lock
+    waited_for = disk._waited_for
 
     @contextmanager
     def lock(self: disk.Disk, path: str, timeout_seconds: float) -> Iterator[disk.HeldLock]:
-        file_lock: Any = vars(disk)["FileLock"]
-        put(disk, FileLock=lambda *args, **options: file_lock(*args, **{**options, "timeout": timeout_seconds}))
-        try:
-            held = original(self, path, timeout_seconds)
-            got = held.__enter__()
-        finally:
-            put(disk, FileLock=file_lock)
-        try:
-            yield got
-        finally:
-            held.__exit__(None, None, None)
+        def afresh(path: str, thread_lock: Any, _deadline: float) -> Any:
+            return waited_for(path, thread_lock, time.monotonic() + timeout_seconds)
+
+        put(disk, _waited_for=afresh)
+        with original(self, path, timeout_seconds) as held:
+            yield held
 
     put(disk.Disk, lock=lock)
 

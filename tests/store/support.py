@@ -19,6 +19,7 @@ from typing import Any, cast
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, rescue
 from readfresh.disk import Disk, HeldLock
 from readfresh.files import SessionFiles
+from readfresh.pins import Pin, Version, close_all
 
 Kind = type[DefaultSessionStore[Any]]
 Store = DefaultSessionStore[Any]
@@ -191,7 +192,8 @@ def contents(directory: Path, *, locks: bool = False) -> dict[str, bytes | str]:
 
 
 def descriptors() -> dict[str, str]:
-    """Return the open descriptors of this process and what they are of."""
+    """Return the open descriptors of this process and what they are of, but for those of sessions that are kept."""
+    close_all()
     found = {}
     for name in os.listdir("/proc/self/fd"):
         try:
@@ -293,6 +295,26 @@ class WatchedDisk(Disk):
         """Read."""
         with self._step("read", path):
             return super().read(path, max_bytes)
+
+    def pin(self, path: str) -> Pin | None:
+        """Hold open; a disk that fails here cannot be asked to."""
+        try:
+            self.before("pin", path)
+        except OSError:
+            return None
+        pin = super().pin(path)
+        self.after("pin", path)
+        return pin
+
+    def version(self, path: str) -> Version | None:
+        """Look; a disk that fails here shows nothing."""
+        try:
+            self.before("version", path)
+        except OSError:
+            return None
+        version = super().version(path)
+        self.after("version", path)
+        return version
 
     def exists(self, path: str) -> bool:
         """Look."""

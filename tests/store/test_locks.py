@@ -151,7 +151,7 @@ def test_waiting_for_a_process_is_bounded(kind: Kind, directory: Path, number: s
         child.kill(number)
         before = contents(directory)
         actions: list[Callable[[], Any]] = [
-            lambda: store.get_session("trip"),
+            lambda: kind(directory, lock_timeout=0.15).get_session("trip"),
             lambda: store.add_user_message("trip", "b"),
         ]
         for action in actions:
@@ -191,6 +191,7 @@ def test_a_lock_that_the_system_does_not_unlock_is_let_go(
     """
     store = kind(directory, lock_timeout=0)
     store.add_user_message("trip", "a")
+    store.invalidate_cache()
     before = descriptors()
     real = fcntl.flock
 
@@ -338,7 +339,7 @@ def test_what_is_no_lock_file_is_named_or_serves(kind: Kind, directory: Path, wh
         assert len(store.get_chat_history("trip")) == 2
         return
     with pytest.raises(ReadFailed, match="lock cannot be taken"):
-        store.get_session("trip")
+        kind(directory).get_session("trip")
     with pytest.raises(WriteFailed, match="lock cannot be taken"):
         store.add_user_message("trip", "b")
     with pytest.raises(WriteFailed, match="lock cannot be taken"):

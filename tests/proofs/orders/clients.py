@@ -391,7 +391,7 @@ class _BareLock:
         self._path = path
         self._told = on_acquired
 
-    def acquire(self) -> None:
+    def acquire(self, **_: Any) -> None:
         """Take it."""
         self._client = _current[-1]
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,167 @@
+"""Sessions that this process has read or written, each kept with its file held open.
+
+A version of a session is a file of its own: every change renames a new file into the session's place.
+No two files have one inode number at the same time, and a file that is held open exists, whatever becomes of its name.
+So as long as the file in a session's place has the inode number of the one that is held open, it is that file, and what
+was read from it is what a read would find now: one look proves it.
+Without the open descriptor it would prove nothing: ext4 gives the number of a file that is gone to the next one, and
+two files that were made within one tick of the clock have the same times.
+
+1. What is kept had been finished when it was kept: it was read under the session's lock, or written and flushed.
+2. Size and time of modification are compared too: they betray a program that edits a file in its place,
+   unless it keeps both (see the page "Limits").
+3. At most `MAX_PINS` files are held open and `MAX_BYTES` of them kept; what was used longest ago goes first, and all
+   of them go when the process can open no more files.
+4. A forked child closes what it has inherited, and keeps nothing of its parent's.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from typing import Any
+
+MAX_PINS = 64
+MAX_BYTES = 64 * 1024 * 1024
+
+Version = tuple[int, int, int, int]
+"""What tells a file that is held open from every other: device, inode number, size, time of modification."""
+
+
+def version_of(status: os.stat_result) -> Version:
+    """Return the version of the file with this status."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class Pin:
+    """A file that is held open, and the session that was read from it.
+
+    Args:
+        descriptor: of the file; it belongs to the pin from now on.
+        version: of the file, as the descriptor gives it.
+    """
+
+    __slots__ = ("__weakref__", "_descriptor", "session", "version")
+
+    def __init__(self, descriptor: int, version: Version) -> None:
+        self._descriptor = descriptor
+        self.version = version
+        self.session: Any = None
+        """What is kept; None once the file is no longer held open, and before it is kept."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has."""
+        return self.version[2]
+
+    def keep(self, session: object) -> None:
+        """Keep the session for as long as there is room."""
+        global _bytes
+        with _guard:
+            self.session = session
+            _kept[self] = None
+            _bytes += self.size
+            while len(_kept) > MAX_PINS or _bytes > MAX_BYTES:
+                next(iter(_kept))._close()
+
+    def used(self) -> None:
+        """Note that it has been used now."""
+        with _guard:
+            if self in _kept:
+                _kept.move_to_end(self)
+
+    def close(self) -> None:
+        """Let go of the file and of the session."""
+        with _guard:
+            self._close()
+
+    def _close(self) -> None:
+        global _bytes
+        self.session = None  # first: whoever sees a session after a look knows that the file was open during it
+        if self in _kept:
+            del _kept[self]
+            _bytes -= self.size
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        # One that has never been kept, since whatever was to be kept could not be read.
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+
+class Pins:
+    """The pins of one store: by session id, each for as long as it is kept.
+
+    A copy, and what comes out of a pickle, begins with none.
+    """
+
+    def __init__(self) -> None:
+        self._pins: weakref.WeakValueDictionary[str, Pin] = weakref.WeakValueDictionary()
+        weakref.finalize(self, _close_each, self._pins).atexit = False
+
+    def __reduce__(self) -> tuple[type[Pins], tuple[()]]:
+        return Pins, ()
+
+    def get(self, session_id: str) -> Pin | None:
+        """Return the pin of a session, or None."""
+        return self._pins.get(session_id)
+
+    def keep(self, session_id: str, pin: Pin, session: object) -> None:
+        """Keep `session` with its `pin`, in the place of what was kept of it; whoever has that pin closes it."""
+        self._pins[session_id] = pin
+        pin.keep(session)
+
+    def drop(self, session_id: str) -> None:
+        """Keep nothing of the session any more; whoever has its pin closes it."""
+        self._pins.pop(session_id, None)
+
+    def forget(self, session_id: str | None = None) -> None:
+        """Let go of the session, or of all."""
+        if session_id is None:
+            _close_each(self._pins)
+        elif (pin := self._pins.get(session_id)) is not None:
+            pin.close()
+
+
+def _close_each(pins: weakref.WeakValueDictionary[str, Pin]) -> None:
+    for pin in list(pins.values()):
+        pin.close()
+
+
+def close_all() -> bool:
+    """Let go of all that is kept, in every store; return whether there was anything."""
+    with _guard:
+        any_kept = bool(_kept)
+        while _kept:
+            next(iter(_kept))._close()
+    return any_kept
+
+
+def open_file(path: str, flags: int) -> int:
+    """Open a file as open(2) does, private where it is made; what is kept gives way to a process's limit of files."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
+            raise
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+_kept: OrderedDict[Pin, None] = OrderedDict()  # what was used last stands last
+_bytes = 0
+_guard = threading.RLock()  # a pin may be collected, and so closed, in the middle of anything
+
+
+def _forget_the_parents() -> None:
+    global _guard
+    _guard = threading.RLock()  # a thread that held it does not exist in the child
+    close_all()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_parents)
