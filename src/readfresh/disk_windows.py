@@ -4,7 +4,8 @@ What differs from POSIX:
 
 1. Names such as ``con`` and ``nul`` belong to devices; their first letter is encoded.
 2. A file that a reader has open cannot be replaced or deleted at that moment: both are tried again for a second.
-3. A directory cannot be flushed; a rename outlives a loss of power when NTFS has written its journal.
+3. Nothing is pinned, for the same reason: every read and every change reads the file.
+4. A directory cannot be flushed; a rename outlives a loss of power when NTFS has written its journal.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class WindowsDisk(Disk):
         """Create the file `path`, which must not exist, open it for writing, and return its descriptor."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
         return os.open(path, flags, 0o600)
+
+    def pin(self, _path: str) -> None:
+        """Hold nothing open: the file could not be replaced."""
 
     def replace(self, source: str, target: str) -> None:
         """Let `source` take the place of `target` in one step (MoveFileEx)."""

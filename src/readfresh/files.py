@@ -478,7 +478,6 @@ class SessionFiles(Generic[S]):
         What the block did stands, so an error then is `OutcomeUnknown` for a writer.
         """
         path = self.path(session_id)
-        earlier = self._pins.get(session_id)
         lock = self.disk.lock(path + ".lock", self.lock_timeout)
         try:
             held = lock.__enter__()
@@ -499,9 +498,7 @@ class SessionFiles(Generic[S]):
                 unknown = OutcomeUnknown if kind is WriteFailed else kind
                 raise unknown(f"its lock cannot be released: {error}", session_id=session_id, path=path) from error
         finally:
-            # A file that was replaced is deleted by the system when nobody holds it open: nobody waits for that now.
-            if earlier is not None and earlier is not self._pins.get(session_id):
-                earlier.close()
+            self._pins.close_dropped(session_id)
 
     def _file_stands(self, session_id: str, kind: type[SessionStoreError]) -> bool:
         with self._failing_as(kind, session_id):

@@ -10,8 +10,8 @@ two files that were made within one tick of the clock have the same times.
 1. What is kept had been finished when it was kept: it was read under the session's lock, or written and flushed.
 2. Size and time of modification are compared too: they betray a program that edits a file in its place,
    unless it keeps both (see the page "Limits").
-3. At most `MAX_PINS` files are held open and `MAX_BYTES` of them kept; what was used longest ago goes first, and all
-   of them go when the process can open no more files.
+3. At most `MAX_PINS` files are held open, and no more than a sixteenth of what the process may open, and `MAX_BYTES`
+   of them kept; what was used longest ago goes first, and all of them go when a store can open no more files.
 4. A forked child closes what it has inherited, and keeps nothing of its parent's.
 """
 
@@ -22,7 +22,11 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
+
+with suppress(ImportError):  # on Windows, where nothing is pinned
+    import resource
 
 MAX_PINS = 64
 MAX_BYTES = 64 * 1024 * 1024
@@ -64,7 +68,8 @@ class Pin:
             self.session = session
             _kept[self] = None
             _bytes += self.size
-            while len(_kept) > MAX_PINS or _bytes > MAX_BYTES:
+            most = _most_pins()
+            while len(_kept) > most or _bytes > MAX_BYTES:
                 next(iter(_kept))._close()
 
     def used(self) -> None:
@@ -84,9 +89,9 @@ class Pin:
         if self in _kept:
             del _kept[self]
             _bytes -= self.size
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def __del__(self) -> None:
         # One that has never been kept, since whatever was to be kept could not be read.
@@ -102,6 +107,7 @@ class Pins:
 
     def __init__(self) -> None:
         self._pins: weakref.WeakValueDictionary[str, Pin] = weakref.WeakValueDictionary()
+        self._dropped: dict[str, list[Pin]] = {}
         weakref.finalize(self, _close_each, self._pins).atexit = False
 
     def __reduce__(self) -> tuple[type[Pins], tuple[()]]:
@@ -112,13 +118,24 @@ class Pins:
         return self._pins.get(session_id)
 
     def keep(self, session_id: str, pin: Pin, session: object) -> None:
-        """Keep `session` with its `pin`, in the place of what was kept of it; whoever has that pin closes it."""
+        """Keep `session` with its `pin`, in the place of what was kept of it, which is dropped."""
+        self.drop(session_id)
         self._pins[session_id] = pin
         pin.keep(session)
 
     def drop(self, session_id: str) -> None:
-        """Keep nothing of the session any more; whoever has its pin closes it."""
-        self._pins.pop(session_id, None)
+        """Keep nothing of the session any more, and leave its file open until `close_dropped`.
+
+        The system deletes a file that has been replaced when nobody holds it open, which takes a while: nobody has to
+        wait for that once the session's lock has been let go.
+        """
+        if (pin := self._pins.pop(session_id, None)) is not None:
+            self._dropped.setdefault(session_id, []).append(pin)
+
+    def close_dropped(self, session_id: str) -> None:
+        """Let go of what was dropped of the session."""
+        for pin in self._dropped.pop(session_id, ()):
+            pin.close()
 
     def forget(self, session_id: str | None = None) -> None:
         """Let go of the session, or of all."""
@@ -131,6 +148,11 @@ class Pins:
 def _close_each(pins: weakref.WeakValueDictionary[str, Pin]) -> None:
     for pin in list(pins.values()):
         pin.close()
+
+
+def _most_pins() -> int:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_PINS if files == resource.RLIM_INFINITY else min(MAX_PINS, files // 16)
 
 
 def close_all() -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, StoreMisused
-from tests.store.support import PATIENCE_SECONDS, Kind, Store, descriptors, held
+from tests.store.support import PATIENCE_SECONDS, Kind, Store, descriptors, held, held_open
 
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (DefaultSessionStore, HierarchicalSessionStore)}
 
@@ -80,6 +80,20 @@ def fork_while_another_thread_holds(directory: str) -> None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
     say([message["content"] for message in store.get_chat_history("trip")])
+
+
+def fork_with_a_kept_session(directory: str) -> None:
+    """Fork with a session that is kept; say what the child holds open, reads, and holds open then."""
+    store = DefaultSessionStore(directory)
+    store.add_user_message("trip", "a")
+    child = os.fork()
+    if child == 0:
+        inherited = held_open(directory)
+        history = [message["content"] for message in store.get_chat_history("trip")]
+        say(["child", inherited, history, len(held_open(directory))])
+        os._exit(0)
+    os.waitpid(child, 0)
+    say(["parent", held_open(directory)])
 
 
 def fork_inside_change(directory: str) -> None:

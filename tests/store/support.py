@@ -203,6 +203,19 @@ def descriptors() -> dict[str, str]:
     return found
 
 
+def held_open(directory: str | Path) -> list[str]:
+    """Return what this process holds open of the directory's session files, deleted ones too."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{name}")
+        except FileNotFoundError:  # the one that listed the directory
+            continue
+        if target.startswith(f"{directory}/") and ".json" in target:
+            found.append(os.path.basename(target))
+    return sorted(found)
+
+
 def write_json(directory: Path, name: str, data: Mapping[str, Any]) -> Path:
     """Put a file into the session directory, as another program does."""
     directory.mkdir(parents=True, exist_ok=True)

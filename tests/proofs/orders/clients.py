@@ -20,12 +20,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakSet
 
 import greenlet
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, disk, files
 from readfresh.disk import Disk, HeldLock
 from readfresh.model import SessionData, SessionSnapshot
+from readfresh.pins import Pin, Version
 from readfresh.values import thaw
 from tests.proofs.orders.spec import Call, text
 
@@ -91,6 +93,7 @@ class Client:
     waiting: Step | None = None
     dead: bool = False
     open: set[int] = field(default_factory=set)
+    pins: WeakSet[Pin] = field(default_factory=WeakSet)
     locks: dict[int, str] = field(default_factory=dict)  # the descriptors that hold one, and its path
     body: Any = None
     call: Call | None = None
@@ -139,6 +142,8 @@ class Client:
         self.dead = True
         for descriptor in self.open:
             os.close(descriptor)
+        for pin in self.pins:
+            pin.close()
         self.open.clear()
         self.locks.clear()
 
@@ -246,6 +251,25 @@ class ScheduledDisk(Disk):
             lambda: ((f"name {path}", "read"), (f"content {self._world.of(path)}", "read")),
         )
         return found
+
+    def pin(self, path: str) -> Pin | None:
+        """Hold open."""
+        pins: list[Pin] = []
+
+        def hold() -> None:  # what it holds is no result, which the record of the order would hold on to
+            if (pin := Disk.pin(self, path)) is not None:
+                pins.append(pin)
+                self._client.pins.add(pin)
+
+        self._client.step("pin", path, hold, lambda: ((f"name {path}", "read"),))
+        return pins.pop() if pins else None
+
+    def version(self, path: str) -> Version | None:
+        """Look which file it is."""
+        version: Version | None = self._client.step(
+            "version", path, partial(Disk.version, self, path), lambda: ((f"name {path}", "read"),)
+        )
+        return version
 
     def exists(self, path: str) -> bool:
         """Look."""
