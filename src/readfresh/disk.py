@@ -131,14 +131,10 @@ class Disk:
         Whoever reads it instead meets the reason, if there is one.
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            pin = Pin(path)
         except OSError:
             return None
-        status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode):
-            return Pin(descriptor, version_of(status))
-        os.close(descriptor)
-        return None
+        return pin if pin.is_regular else None
 
     def version(self, path: str) -> Version | None:
         """Return the version of the file that stands at `path` now; None when there is none, or none that can be seen.

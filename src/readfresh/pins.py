@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
 import weakref
 from collections import OrderedDict
@@ -44,17 +45,22 @@ class Pin:
     """A file that is held open, and the session that was read from it.
 
     Args:
-        descriptor: of the file; it belongs to the pin from now on.
-        version: of the file, as the descriptor gives it.
+        path: of the file, which is no link.
+
+    Raises:
+        OSError: it cannot be opened.
     """
 
-    __slots__ = ("__weakref__", "_descriptor", "session", "version")
+    __slots__ = ("__weakref__", "_descriptor", "is_regular", "session", "version")
 
-    def __init__(self, descriptor: int, version: Version) -> None:
-        self._descriptor = descriptor
-        self.version = version
+    def __init__(self, path: str) -> None:
+        self._descriptor = -1
         self.session: Any = None
         """What is kept; None once the file is no longer held open, and before it is kept."""
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = os.fstat(self._descriptor)
+        self.version = version_of(status)
+        self.is_regular = stat.S_ISREG(status.st_mode)
 
     @property
     def size(self) -> int:
@@ -89,14 +95,17 @@ class Pin:
         if self in _kept:
             del _kept[self]
             _bytes -= self.size
+        self._close_descriptor()
+
+    def _close_descriptor(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
-            os.close(descriptor)
+            with suppress(OSError):  # whatever close(2) answers: it is closed, and nothing was written
+                os.close(descriptor)
 
     def __del__(self) -> None:
         # One that has never been kept, since whatever was to be kept could not be read.
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        self._close_descriptor()
 
 
 class Pins:
