@@ -23,6 +23,7 @@ import stat
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -70,13 +71,15 @@ class Pin:
     def keep(self, session: object) -> None:
         """Keep the session for as long as there is room."""
         global _bytes
+        closed = []
         with _guard:
             self.session = session
             _kept[self] = None
             _bytes += self.size
             most = _most_pins()
             while len(_kept) > most or _bytes > MAX_BYTES:
-                next(iter(_kept))._close()
+                closed.append(next(iter(_kept))._forget())
+        _close_files(closed)
 
     def used(self) -> None:
         """Note that it has been used now."""
@@ -87,25 +90,22 @@ class Pin:
     def close(self) -> None:
         """Let go of the file and of the session."""
         with _guard:
-            self._close()
+            descriptor = self._forget()
+        _close_files([descriptor])
 
-    def _close(self) -> None:
+    def _forget(self) -> int:
+        """Return the descriptor, which nobody else closes now; the guard is held."""
         global _bytes
         self.session = None  # first: whoever sees a session after a look knows that the file was open during it
         if self in _kept:
             del _kept[self]
             _bytes -= self.size
-        self._close_descriptor()
-
-    def _close_descriptor(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            with suppress(OSError):  # whatever close(2) answers: it is closed, and nothing was written
-                os.close(descriptor)
+        return descriptor
 
     def __del__(self) -> None:
         # One that has never been kept, since whatever was to be kept could not be read.
-        self._close_descriptor()
+        _close_files([self._descriptor])
 
 
 class Pins:
@@ -159,6 +159,13 @@ def _close_each(pins: weakref.WeakValueDictionary[str, Pin]) -> None:
         pin.close()
 
 
+def _close_files(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        if descriptor >= 0:
+            with suppress(OSError):  # whatever close(2) answers: it is closed, and nothing was written
+                os.close(descriptor)
+
+
 def _most_pins() -> int:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_PINS if files == resource.RLIM_INFINITY else min(MAX_PINS, files // 16)
@@ -167,10 +174,9 @@ def _most_pins() -> int:
 def close_all() -> bool:
     """Let go of all that is kept, in every store; return whether there was anything."""
     with _guard:
-        any_kept = bool(_kept)
-        while _kept:
-            next(iter(_kept))._close()
-    return any_kept
+        descriptors = [pin._forget() for pin in list(_kept)]
+    _close_files(descriptors)
+    return bool(descriptors)
 
 
 def open_file(path: str, flags: int) -> int:

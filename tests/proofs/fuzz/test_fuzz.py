@@ -83,9 +83,9 @@ def raises_what_python_raises(patch: pytest.MonkeyPatch) -> None:
 
 def forgets_unknown_fields(patch: pytest.MonkeyPatch) -> None:
     """Write what the class knows and nothing else."""
-    to_dict = SessionData.to_dict
+    to_lines = SessionData.to_lines
     known = {*SessionData.__match_args__}
-    patch.setattr(SessionData, "to_dict", lambda self: {k: v for k, v in to_dict(self).items() if k in known})
+    patch.setattr(SessionData, "to_lines", lambda self: {k: v for k, v in to_lines(self).items() if k in known})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ strace is attached to it when all is imported, and looks at what touches the ses
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import select
 import shutil
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError
+from readfresh.pins import Pin
 from tests.proofs.kills.judge import Whole, Wrong, judge, whole
 from tests.proofs.kills.scene import SESSION, Scene, calls_of
 from tests.proofs.kills.victim import PATIENCE_SECONDS, SIGKILLED, KillingDisk, Victim
@@ -41,6 +43,10 @@ CALLS: dict[str, tuple[str, ...]] = {
     "lock": ("flock",),
     "read": ("open", "look", "read", "read", "close"),
     "read nothing": ("open",),
+    "pin": ("open", "look"),
+    "pin nothing": ("open",),
+    "unpin": ("close",),
+    "version": ("look",),
     "exists": ("look",),
     "create": ("open",),
     "write": ("write",),
@@ -147,12 +153,40 @@ def _in_directory(log: str, directory: Path) -> Sequence[SystemCall]:
         call = _LINE.match(line)
         files = path.findall(call["arguments"]) if call else ()
         if call and files:
-            found.append(SystemCall(call["name"], files[-1]))
+            found.append(SystemCall(call["name"], files[-1].removesuffix(DELETED)))
     return found
 
 
+DELETED = " (deleted)"  # what Linux adds to the name of a file that has none any more
+
+
+class _NotedPin(Pin):
+    __slots__ = ("ends",)
+
+    def _forget(self) -> int:
+        if self._descriptor >= 0:
+            self.ends()
+        return super()._forget()
+
+    @property
+    def descriptor(self) -> int:
+        return self._descriptor
+
+
 class CountingDisk(KillingDisk):
-    """A disk that notes its steps, and also when a file that it was to read is not there."""
+    """A disk that notes its steps, also when a file is not there, and when one is no longer held open."""
+
+    def pin(self, path: str) -> Pin | None:
+        """Hold open, and note when that ends."""
+        self.before("pin", path)
+        try:
+            pin = _NotedPin(path)
+        except OSError:
+            self.steps[-1] = ("pin nothing", self.steps[-1][1])
+            return None
+        pin.ends = lambda: self.before("unpin", os.readlink(f"/proc/self/fd/{pin.descriptor}").removesuffix(DELETED))
+        self.after("pin", path)
+        return pin
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Read."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError
+from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, disk
 from tests.proofs.kills.judge import Wrong, judge, left_in, whole
 from tests.proofs.kills.scene import NOW, SESSION, Scene
 from tests.proofs.kills.victim import (
@@ -41,31 +42,61 @@ def kill_waiting(folder: Path) -> Ran:
     for kind in KINDS:
         scene = Scene(kind, folder / kind.__name__)
         for call in (verb for verb in verbs_of(kind) if verb.name in WAITING):
-            for attempts in (1, 2):
-                directory = scene.put("there", folder / f"{kind.__name__}-{call.name}-{attempts}")
+            for how, wait in WAITS.items():
+                directory = scene.put("there", folder / f"{kind.__name__}-{call.name}-{wait.__name__}")
                 counts["kills of a process that waits"] += 1
                 try:
-                    _kill_waiting(scene, call, directory, attempts)
+                    _kill_waiting(scene, call, directory, wait)
                 except (Wrong, SessionStoreError) as wrong:
-                    case = f"{kind.__name__}.{call.name}, killed when it had tried to get the lock {attempts} times"
+                    case = f"{kind.__name__}.{call.name}, killed when it {how}"
                     return Ran(counts, Finding(f"waiting-is-bounded: {wrong}", (case,)))
     return Ran(counts)
 
 
-def _kill_waiting(scene: Scene, call: Verb, directory: Path, attempts: int) -> None:
+def _at_the_next_flock(before: int) -> None:
+    tried = 0
+
+    def count(event: str, _arguments: object) -> None:
+        nonlocal tried
+        if event == "fcntl.flock":
+            tried += 1
+            if tried > before:
+                die()
+
+    sys.addaudithook(count)
+
+
+def _about_to_wait() -> None:
+    _at_the_next_flock(1)
+
+
+def _waiting_in_flock() -> None:
+    def watch() -> None:
+        waits = re.compile(rf"-> FLOCK +\w+ +\w+ +{os.getpid()} ")
+        while not waits.search(Path("/proc/locks").read_text(encoding="ascii")):
+            pass
+        die()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _asking_again() -> None:
+    disk.IS_POSSIBLE = False
+    _at_the_next_flock(2)
+
+
+WAITS: Mapping[str, Callable[[], None]] = {
+    "was about to wait": _about_to_wait,
+    "waited in flock(2)": _waiting_in_flock,
+    "had asked twice, where it cannot wait": _asking_again,
+}
+
+
+def _kill_waiting(scene: Scene, call: Verb, directory: Path, dies: Callable[[], None]) -> None:
     waiting = scene.kind(directory, lock_timeout=2 * PATIENCE_SECONDS)
 
     def wait() -> None:
-        tried = 0
-
-        def count(event: str, _arguments: object) -> None:
-            nonlocal tried
-            if event == "fcntl.flock":
-                tried += 1
-                if tried > attempts:
-                    die()
-
-        sys.addaudithook(count)
+        dies()
         call.call(waiting, SESSION)
 
     with _holder(scene.store(directory)):

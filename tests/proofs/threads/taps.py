@@ -35,6 +35,7 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
+from readfresh import disk
 from tests.proofs.threads.explorer import PATIENCE_SECONDS, Client, Schedule, current
 
 # The audit events that are points, and which of their arguments name what they are about.
@@ -273,13 +274,14 @@ class RLock(Lock):
         return self._holder == threading.get_ident()
 
 
-PLACES = SimpleNamespace(builtins=builtins, fcntl=fcntl, io=io, os=os, threading=threading, time=time)
+PLACES = SimpleNamespace(builtins=builtins, disk=disk, fcntl=fcntl, io=io, os=os, threading=threading, time=time)
 STANDS_IN: dict[str, Any] = {
     "os.open": _open,
     "os.close": _close,
     "os.fsync": _fsync,
     **{f"os.{name}": _before(name) for name in ("read", "write", "stat", "lstat")},
     "fcntl.flock": _flock,
+    "disk.IS_POSSIBLE": False,  # who waits asks again and again: a wait in flock(2) is a thread that is no client
     "time.sleep": _poll,
     "threading.Condition.wait": _wait,
     "threading.Lock": Lock,
