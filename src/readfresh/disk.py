@@ -131,10 +131,9 @@ class Disk:
         Whoever reads it instead meets the reason, if there is one.
         """
         try:
-            pin = Pin(path)
+            return Pin(path)
         except OSError:
             return None
-        return pin if pin.is_regular else None
 
     def version(self, path: str) -> Version | None:
         """Return the version of the file that stands at `path` now; None when there is none, or none that can be seen.

@@ -160,9 +160,7 @@ class SessionFiles(Generic[S]):
                 return False
             if current is not None and given is not current:
                 changed = changed.after(current)
-            pin = self._replace(session_id, self._encoded(session_id, changed.to_lines()), lock)
-            if pin is not None:
-                self._pins.keep(session_id, pin, changed)
+            self._replace(session_id, self._encoded(session_id, changed.to_lines()), lock, changed)
             return True
 
     def delete(self, session_id: str, *, only: S | None = None) -> bool:
@@ -315,16 +313,14 @@ class SessionFiles(Generic[S]):
         pin = self.disk.pin(path)
         try:
             session = self._load(session_id, kind)
-        except BaseException:
-            if pin is not None:
-                pin.close()
-            raise
-        # A program that takes no lock may have put another file there between the two.
-        if session is not None and pin is not None and self.disk.version(path) == pin.version:
-            self._pins.keep(session_id, pin, session)
-        else:
             self._pins.drop(session_id)
-        return session
+            # A program that takes no lock may have put another file there between the two.
+            if session is not None and pin is not None and self.disk.version(path) == pin.version:
+                self._pins.keep(session_id, pin, session)
+            return session
+        finally:
+            if pin is not None and pin.session is None:
+                pin.close()
 
     def _load(self, session_id: str, kind: type[SessionStoreError]) -> S | None:
         path = self.path(session_id)
@@ -372,8 +368,8 @@ class SessionFiles(Generic[S]):
                 next_step="Shorten the session, or give the store a larger max_file_bytes.",
             ) from None
 
-    def _replace(self, session_id: str, data: bytes, lock: HeldLock) -> Pin | None:
-        """Let `data` take the session's place; return a pin of its file."""
+    def _replace(self, session_id: str, data: bytes, lock: HeldLock, keeps: S | None = None) -> None:
+        """Let `data` take the session's place, and keep the session that it is of, where it is given."""
         path = self.path(session_id)
         temporary = self._temporary(session_id)
         pin: Pin | None = None
@@ -389,7 +385,8 @@ class SessionFiles(Generic[S]):
                     finally:
                         self.disk.close(descriptor)
                     self._check_lock(session_id, lock)
-                    pin = self.disk.pin(temporary)
+                    if keeps is not None:
+                        pin = self.disk.pin(temporary)
                     self.disk.replace(temporary, path)
                 except BaseException:
                     with suppress(OSError):  # the error that led here says more; the next writer tries again
@@ -397,11 +394,11 @@ class SessionFiles(Generic[S]):
                     raise
             self._pins.drop(session_id)
             self._flush_directory(session_id)
-        except BaseException:
             if pin is not None:
+                self._pins.keep(session_id, pin, keeps)
+        finally:
+            if pin is not None and pin.session is None:
                 pin.close()
-            raise
-        return pin
 
     def _check_lock(self, session_id: str, lock: HeldLock) -> None:
         with self._failing_as(WriteFailed, session_id):

@@ -18,12 +18,12 @@ two files that were made within one tick of the clock have the same times.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -46,40 +46,45 @@ class Pin:
     """A file that is held open, and the session that was read from it.
 
     Args:
-        path: of the file, which is no link.
+        path: of the file.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is no regular file.
     """
 
-    __slots__ = ("__weakref__", "_descriptor", "is_regular", "session", "version")
+    __slots__ = ("__weakref__", "_file", "session", "size", "version")
 
     def __init__(self, path: str) -> None:
-        self._descriptor = -1
         self.session: Any = None
         """What is kept; None once the file is no longer held open, and before it is kept."""
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        status = os.fstat(self._descriptor)
+        # Where an interrupt leaves nobody to close it, it closes itself.
+        self._file = io.FileIO(path, opener=_open)
+        try:
+            status = os.fstat(self._file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
+        except BaseException:
+            self.close()
+            raise
         self.version = version_of(status)
-        self.is_regular = stat.S_ISREG(status.st_mode)
-
-    @property
-    def size(self) -> int:
-        """How many bytes the file has."""
-        return self.version[2]
+        self.size = status.st_size
 
     def keep(self, session: object) -> None:
         """Keep the session for as long as there is room."""
         global _bytes
-        closed = []
+        given_up = []
         with _guard:
             self.session = session
             _kept[self] = None
             _bytes += self.size
             most = _most_pins()
-            while len(_kept) > most or _bytes > MAX_BYTES:
-                closed.append(next(iter(_kept))._forget())
-        _close_files(closed)
+            for pin in list(_kept):
+                if len(_kept) <= most and _bytes <= MAX_BYTES:
+                    break
+                pin._forget()
+                given_up.append(pin)
+        for pin in given_up:
+            pin.close()
 
     def used(self) -> None:
         """Note that it has been used now."""
@@ -90,22 +95,16 @@ class Pin:
     def close(self) -> None:
         """Let go of the file and of the session."""
         with _guard:
-            descriptor = self._forget()
-        _close_files([descriptor])
+            self._forget()
+        with suppress(OSError):  # whatever close(2) answers: it is closed, and nothing was written
+            self._file.close()
 
-    def _forget(self) -> int:
-        """Return the descriptor, which nobody else closes now; the guard is held."""
+    def _forget(self) -> None:
         global _bytes
         self.session = None  # first: whoever sees a session after a look knows that the file was open during it
         if self in _kept:
             del _kept[self]
             _bytes -= self.size
-        descriptor, self._descriptor = self._descriptor, -1
-        return descriptor
-
-    def __del__(self) -> None:
-        # One that has never been kept, since whatever was to be kept could not be read.
-        _close_files([self._descriptor])
 
 
 class Pins:
@@ -159,13 +158,6 @@ def _close_each(pins: weakref.WeakValueDictionary[str, Pin]) -> None:
         pin.close()
 
 
-def _close_files(descriptors: Iterable[int]) -> None:
-    for descriptor in descriptors:
-        if descriptor >= 0:
-            with suppress(OSError):  # whatever close(2) answers: it is closed, and nothing was written
-                os.close(descriptor)
-
-
 def _most_pins() -> int:
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_PINS if files == resource.RLIM_INFINITY else min(MAX_PINS, files // 16)
@@ -174,9 +166,14 @@ def _most_pins() -> int:
 def close_all() -> bool:
     """Let go of all that is kept, in every store; return whether there was anything."""
     with _guard:
-        descriptors = [pin._forget() for pin in list(_kept)]
-    _close_files(descriptors)
-    return bool(descriptors)
+        pins = list(_kept)
+    for pin in pins:
+        pin.close()
+    return bool(pins)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def open_file(path: str, flags: int) -> int:
@@ -191,7 +188,7 @@ def open_file(path: str, flags: int) -> int:
 
 _kept: OrderedDict[Pin, None] = OrderedDict()  # what was used last stands last
 _bytes = 0
-_guard = threading.RLock()  # a pin may be collected, and so closed, in the middle of anything
+_guard = threading.RLock()  # a store may be collected, and what it keeps be closed, in the middle of anything
 
 
 def _forget_the_parents() -> None:

@@ -20,6 +20,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,16 +162,16 @@ DELETED = " (deleted)"  # what Linux adds to the name of a file that has none an
 
 
 class _NotedPin(Pin):
-    __slots__ = ("ends",)
+    __slots__ = ("_ends",)
 
-    def _forget(self) -> int:
-        if self._descriptor >= 0:
-            self.ends()
-        return super()._forget()
+    def __init__(self, path: str, ends: Callable[[str], None]) -> None:
+        self._ends = ends
+        super().__init__(path)
 
-    @property
-    def descriptor(self) -> int:
-        return self._descriptor
+    def close(self) -> None:
+        if not self._file.closed:
+            self._ends(os.readlink(f"/proc/self/fd/{self._file.fileno()}").removesuffix(DELETED))
+        super().close()
 
 
 class CountingDisk(KillingDisk):
@@ -180,11 +181,10 @@ class CountingDisk(KillingDisk):
         """Hold open, and note when that ends."""
         self.before("pin", path)
         try:
-            pin = _NotedPin(path)
+            pin = _NotedPin(path, partial(self.before, "unpin"))
         except OSError:
             self.steps[-1] = ("pin nothing", self.steps[-1][1])
             return None
-        pin.ends = lambda: self.before("unpin", os.readlink(f"/proc/self/fd/{pin.descriptor}").removesuffix(DELETED))
         self.after("pin", path)
         return pin
 

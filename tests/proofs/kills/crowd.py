@@ -81,7 +81,7 @@ def _waiting_in_flock() -> None:
 
 
 def _asking_again() -> None:
-    disk.IS_POSSIBLE = False
+    vars(disk)["IS_POSSIBLE"] = False
     _at_the_next_flock(2)
 
 

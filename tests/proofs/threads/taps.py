@@ -13,7 +13,8 @@ What is done then is real: the files, the descriptors, flock(2). What is not:
   something go.
 - `threading.Lock` and `RLock`, where they are made from now on, show the explorer whether they are held: a client that
   has to wait for one goes on when it is free.
-- `open` is Python's own of `_pyio`, which reads and writes by `os.read` and `os.write`; that of C shows neither.
+- `open` is Python's own of `_pyio`, which reads, writes and closes by `os.read`, `os.write` and `os.close`; that of C
+  shows none of them. So is `io.FileIO`.
 - `os.fsync` does not flush, since no schedule loses power.
 
 What reaches the disk by none of these, such as SQLite's library, is not stopped; nor is a thread that a store starts.
@@ -160,13 +161,13 @@ def _open(path: Any, *arguments: Any, **named: Any) -> int:
 
 
 def _close(descriptor: int) -> None:
-    if here := _here():
-        watched, schedule, client = here
-        if descriptor in watched.locked:
+    for watched in _watched:
+        if descriptor in watched.locked and (here := _here()):
+            _, schedule, client = here
             _stop("close", descriptor)
             schedule.lets_go(client)
         watched.locked.discard(descriptor)
-        watched.open.pop(descriptor, None)
+        watched.open.pop(descriptor, None)  # whoever closes it: what a store keeps may go with it, in no client's hands
     REAL["os.close"](descriptor)
 
 
@@ -288,5 +289,6 @@ STANDS_IN: dict[str, Any] = {
     "threading.RLock": RLock,
     "builtins.open": _pyio.open,
     "io.open": _pyio.open,
+    "io.FileIO": _pyio.FileIO,
 }
 REAL: dict[str, Any] = {name: attrgetter(name)(PLACES) for name in STANDS_IN}
