@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, disk, files
+from readfresh.pins import close_all
 from tests.proofs.orders.clients import Store, perform
 from tests.proofs.orders.judge import is_allowed, litter_in, sessions_in
 from tests.proofs.orders.programs import Place, Program, calls_of, worlds
@@ -134,6 +135,7 @@ class Judge:
 
     def wrong(self, run: Run, watched: Watched) -> str:
         """Return what is wrong; an empty text when nothing is."""
+        close_all()  # what the stores keep
         if watched.open:
             return f"still open: {', '.join(watched.open.values())}"
         if any(each.lock.locked() for each in list(disk._thread_locks.values())):
