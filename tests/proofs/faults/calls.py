@@ -233,7 +233,10 @@ class SystemCalls:
     def _meet(self, name: str, real: Do, *arguments: Any, **options: Any) -> Any:
         path = self._path(arguments[1 if name in ("replace", "dup2") else 0])
         if not (path == self._folder or path.startswith(self._folder + os.sep)):
-            return real(*arguments, **options)
+            answer = real(*arguments, **options)
+            if name == "open":
+                self._of.pop(answer, None)
+            return answer
         if name == "dup2":  # it cannot fail, and closes what was open there
             self._of.pop(arguments[1], None)
             return real(*arguments, **options)

@@ -14,6 +14,7 @@ import gc
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,8 +179,10 @@ class Scene:
         """Return what is wrong with the outcome, and put the directory back."""
         if attempt.interrupted() and isinstance(attempt.error, BaseException):
             # What was under way is given back when the caller lets go of the exception.
-            attempt.error = attempt.error.with_traceback(None)
-            attempt.error.__context__ = None
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # Python's word for a file that closes itself
+                attempt.error = attempt.error.with_traceback(None)
+                attempt.error.__context__ = None
         wrong = self._state(attempt) or self._left(attempt)
         self.reset()
         return Finding(f"{self.name}, {attempt.fault}: {wrong}.", attempt.history()) if wrong else None

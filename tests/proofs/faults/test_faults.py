@@ -108,9 +108,9 @@ def _deaf(monkeypatch: pytest.MonkeyPatch) -> None:
 def _kept_on_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = SessionFiles._replace
 
-    def replace(self: Any, session_id: str, data: bytes, lock: Any) -> None:
+    def replace(self: Any, session_id: str, data: bytes, *others: Any) -> None:
         try:
-            whole(self, session_id, data, lock)
+            whole(self, session_id, data, *others)
         except KeyboardInterrupt:
             Path(self._temporary(session_id)).write_bytes(data)
             raise
@@ -165,7 +165,7 @@ def test_the_system_calls_of_a_write_are_these(tmp_path: Path) -> None:
     for name in ("stat", "lstat", "open", "flock", "fstat", "read", "write", "fsync", "replace", "close"):
         assert name in names
     temporary = [name for name, file in asked if file == "trip.json.tmp"]
-    assert temporary == ["lstat", "open", "write", "fsync", "close"]
+    assert temporary == ["lstat", "open", "write", "fsync", "close", "open", "fstat"]
     after = asked[names.index("replace") :]
     assert after == [
         ("replace", "trip.json"),
