@@ -44,7 +44,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "lock": ("flock",),
     "read": ("open", "look", "read", "read", "close"),
     "read nothing": ("open",),
-    "pin": ("open", "look"),
+    "pin": ("open", "ioctl", "look", "look"),  # Python says that no program inherits it, and looks whether it is a file
     "pin nothing": ("open",),
     "unpin": ("close",),
     "version": ("look",),
@@ -238,9 +238,11 @@ def kill_at_each_call(scene: Scene, call: Verb, place: Path, counts: Counter[str
 
 
 def _trace(scene: Scene, call: Verb, directory: Path, *options: str) -> tuple[int, list[SystemCall]]:
+    store = scene.store(directory, "power")  # it outlives the call, and with it what it keeps
+
     def act() -> None:
         with suppress(SessionStoreError):  # some refuse a session that is there, and do so each time
-            call.call(scene.store(directory, "power"), SESSION)
+            call.call(store, SESSION)
 
     return traced(act, directory, *options)
 
