@@ -6,11 +6,13 @@ Tests put a disk of their own in its place that records the verbs, stops between
 2. Files are created private (0600) in one step; there is no moment at which others can read them.
 3. A symbolic link where a file is expected is refused (O_NOFOLLOW, open(2)); a pipe is never waited on.
 4. A lock file is never deleted: two holders would each lock an inode of their own.
+5. Whatever is opened is opened here: `waiting` locks what was opened for it, and `pins` closes what it keeps.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import sys
@@ -18,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +28,7 @@ from weakref import WeakValueDictionary
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from readfresh.pins import Pin, Version, close_all, open_file, version_of
+from readfresh.pins import Pin, Version, close_all
 from readfresh.waiting import IS_POSSIBLE, let_go, wait_for
 
 # Where flock(2) cannot be waited for: with 8 processes the 99th percentile of the wait is 20 ms; with filelock's own
@@ -101,7 +103,7 @@ class Disk:
             TooLarge: it has more than `max_bytes` bytes; nothing was read.
         """
         try:
-            descriptor = open_file(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = _open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -130,10 +132,13 @@ class Disk:
 
         Whoever reads it instead meets the reason, if there is one.
         """
-        try:
-            return Pin(path)
-        except OSError:
-            return None
+        with suppress(OSError), ExitStack() as opened:
+            file = opened.enter_context(io.FileIO(path, opener=_open_to_pin))
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode):
+                opened.pop_all()
+                return Pin(file, _version(status))
+        return None
 
     def version(self, path: str) -> Version | None:
         """Return the version of the file that stands at `path` now; None when there is none, or none that can be seen.
@@ -141,7 +146,7 @@ class Disk:
         Two are equal when they are of one file that is pinned.
         """
         try:
-            return version_of(os.lstat(path))
+            return _version(os.lstat(path))
         except OSError:
             return None
 
@@ -155,7 +160,7 @@ class Disk:
 
     def create(self, path: str) -> int:
         """Create the file `path`, which must not exist, open it for writing, and return its descriptor."""
-        return open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
+        return _open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write all of `data`."""
@@ -188,7 +193,7 @@ class Disk:
 
     def sync_directory(self, directory: str) -> None:
         """Return when what was created, renamed and deleted in `directory` has reached the disk."""
-        descriptor = open_file(directory, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = _open(directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -216,6 +221,28 @@ def system_disk() -> Disk:
 
         return WindowsDisk()
     return Disk()
+
+
+def _open(path: str, flags: int) -> int:
+    """Open a file as open(2) does, private where it is made; what is kept gives way to a process's limit of files."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
+            raise
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def _open_lock(path: str) -> int:
+    return _open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _open_to_pin(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def _version(status: os.stat_result) -> Version:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _let_go(file_lock: BaseFileLock, descriptor: int) -> None:
@@ -290,7 +317,7 @@ def _waited_for(path: str, thread_lock: _ThreadLock, deadline: float) -> _Taken 
         if not IS_POSSIBLE:
             return thread_lock.taken(path, left)
         try:
-            descriptor = wait_for(path, left)
+            descriptor = wait_for(path, left, _open_lock)
         except FileNotFoundError:  # it was deleted meanwhile
             taken = thread_lock.taken(path)
         else:

@@ -12,20 +12,19 @@ two files that were made within one tick of the clock have the same times.
    unless it keeps both (see the page "Limits").
 3. At most `MAX_PINS` files are held open, and no more than a sixteenth of what the process may open, and `MAX_BYTES`
    of them kept; what was used longest ago goes first, and all of them go when a store can open no more files.
-4. A forked child closes what it has inherited, and keeps nothing of its parent's.
+4. A forked child closes what it has inherited, and keeps nothing of its parent's; a file that another thread was only
+   opening at that moment stays open in the child until it ends or becomes another program.
+5. The files are opened by `disk`: here they are counted and closed.
 """
 
 from __future__ import annotations
 
-import errno
-import io
 import os
-import stat
 import threading
 import weakref
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Any
+from typing import Any, BinaryIO
 
 with suppress(ImportError):  # on Windows, where nothing is pinned
     import resource
@@ -37,37 +36,22 @@ Version = tuple[int, int, int, int]
 """What tells a file that is held open from every other: device, inode number, size, time of modification."""
 
 
-def version_of(status: os.stat_result) -> Version:
-    """Return the version of the file with this status."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
 class Pin:
     """A file that is held open, and the session that was read from it.
 
     Args:
-        path: of the file.
-
-    Raises:
-        OSError: it cannot be opened, or is no regular file.
+        file: the open file; where an interrupt leaves nobody to close it, it closes itself.
+        version: of the file.
     """
 
     __slots__ = ("__weakref__", "_file", "session", "size", "version")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, file: BinaryIO, version: Version) -> None:
         self.session: Any = None
         """What is kept; None once the file is no longer held open, and before it is kept."""
-        # Where an interrupt leaves nobody to close it, it closes itself.
-        self._file = io.FileIO(path, opener=_open)
-        try:
-            status = os.fstat(self._file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise OSError(errno.EINVAL, "it is no regular file")
-        except BaseException:
-            self.close()
-            raise
-        self.version = version_of(status)
-        self.size = status.st_size
+        self._file = file
+        self.version = version
+        self.size = version[2]
 
     def keep(self, session: object) -> None:
         """Keep the session for as long as there is room."""
@@ -170,20 +154,6 @@ def close_all() -> bool:
     for pin in pins:
         pin.close()
     return bool(pins)
-
-
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
-def open_file(path: str, flags: int) -> int:
-    """Open a file as open(2) does, private where it is made; what is kept gives way to a process's limit of files."""
-    try:
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        if error.errno not in (errno.EMFILE, errno.ENFILE) or not close_all():
-            raise
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 _kept: OrderedDict[Pin, None] = OrderedDict()  # what was used last stands last

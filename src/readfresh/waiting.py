@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import os
 import threading
-
-from readfresh.pins import open_file
+from collections.abc import Callable
 
 try:
     import fcntl
@@ -27,10 +26,11 @@ else:
 
 
 class Wait:
-    """A wait for the lock of the file `path`, in a thread of its own."""
+    """A wait for the lock of the file `path`, in a thread of its own; `opens` opens it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, opens: Callable[[str], int]) -> None:
         self._path = path
+        self._opens = opens
         self._descriptor = -1
         self._guard = threading.Lock()
         self._granted = threading.Event()
@@ -40,7 +40,7 @@ class Wait:
     def begin(self) -> None:
         """Open the file and wait; raise OSError when it cannot be opened."""
         with _forking:  # a child must know what it inherits
-            self._descriptor = open_file(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            self._descriptor = self._opens(self._path)
             _waits[self._path] = self
         threading.Thread(target=self._wait, name=f"readfresh waits for {self._path}", daemon=True).start()
 
@@ -87,17 +87,18 @@ class Wait:
         os.close(self._descriptor)
 
 
-def wait_for(path: str, timeout_seconds: float) -> int | None:
+def wait_for(path: str, timeout_seconds: float, opens: Callable[[str], int]) -> int | None:
     """Return a descriptor that holds the lock of the file `path`; None when it was not granted in time.
 
     The caller holds the lock among the threads of this process for that path, and calls `let_go` in the end.
+    `opens` opens the lock file.
 
     Raises:
         OSError: the lock file cannot be opened, or not be locked.
     """
     wait = _waits.get(path)
     if wait is None or not wait.again():
-        wait = Wait(path)
+        wait = Wait(path, opens)
         wait.begin()
     return wait.result(timeout_seconds)
 

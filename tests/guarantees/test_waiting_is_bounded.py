@@ -144,7 +144,7 @@ def test_both_waits_share_one_timeout(store_type: StoreType, folder: Path, monke
     clock = iter([100.0, 103.0])
     given: list[float] = []
 
-    def wait_for(_path: str, timeout_seconds: float) -> None:
+    def wait_for(_path: str, timeout_seconds: float, _opens: object) -> None:
         given.append(timeout_seconds)
 
     begin(store_type(folder))

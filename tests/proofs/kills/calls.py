@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError
+from readfresh.disk import Disk
 from readfresh.pins import Pin
 from tests.proofs.kills.judge import Whole, Wrong, judge, whole
 from tests.proofs.kills.scene import SESSION, Scene, calls_of
@@ -164,9 +165,9 @@ DELETED = " (deleted)"  # what Linux adds to the name of a file that has none an
 class _NotedPin(Pin):
     __slots__ = ("_ends",)
 
-    def __init__(self, path: str, ends: Callable[[str], None]) -> None:
+    def __init__(self, pin: Pin, ends: Callable[[str], None]) -> None:
         self._ends = ends
-        super().__init__(path)
+        super().__init__(pin._file, pin.version)
 
     def close(self) -> None:
         if not self._file.closed:
@@ -180,13 +181,12 @@ class CountingDisk(KillingDisk):
     def pin(self, path: str) -> Pin | None:
         """Hold open, and note when that ends."""
         self.before("pin", path)
-        try:
-            pin = _NotedPin(path, partial(self.before, "unpin"))
-        except OSError:
+        pin = Disk.pin(self, path)
+        if pin is None:
             self.steps[-1] = ("pin nothing", self.steps[-1][1])
             return None
         self.after("pin", path)
-        return pin
+        return _NotedPin(pin, partial(self.before, "unpin"))
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """Read."""

@@ -4,6 +4,8 @@
    `os.lstat`, `os.access` and `os.readlink`, which raise none. Reading, writing and closing go with what was opened.
 2. A contact is readfresh's own when a function of it is on the stack. The innermost one has to be the seam's, and at
    that moment one of its verbs has to be under way: what calls a function of the seam that is no verb is past it too.
+   One of them outlives its verb: the thread that waits for a lock locks the file that the verb has opened for it, and
+   unlocks it where nobody wants it any more.
 3. Imports are the interpreter's, and so is the source that it prints of where an error was raised; the file of a SQLite
    database is SQLite's, which `disk_sqlite` looks at and never opens.
 """
@@ -23,10 +25,10 @@ from types import FrameType
 from typing import Any
 
 import readfresh
-from readfresh import disk, disk_sqlite
+from readfresh import disk, disk_sqlite, waiting
 
 OURS = str(Path(readfresh.__file__).parent) + os.sep
-SEAM = {str(Path(disk.__file__)), str(Path(disk_sqlite.__file__))}
+SEAM = {str(Path(module.__file__)) for module in (disk, disk_sqlite, waiting)}
 SILENT = ("stat", "lstat", "access", "readlink")
 PASSED_BY = ("import", "compile", "exec", "sqlite3.")
 VERBS = {
@@ -53,6 +55,7 @@ class Audit:
         self.verbs: Counter[str] = Counter()
         self.unheard: set[str] = set()
         self.past: list[str] = []
+        self.waits = 0
         self._here = threading.local()  # .verbs: the verbs under way, innermost last; .hearing
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -73,7 +76,12 @@ class Audit:
         verbs = self._under_way()
         place = "the sessions" if all(self._is_a_sessions(name) for name in names) else "other files"
         self.contacts[place] += 1
-        if owner.f_code.co_filename not in SEAM or not verbs:
+        if event == "fcntl.flock" and waiting.Wait._wait.__code__ in (
+            owner.f_code,
+            owner.f_back and owner.f_back.f_code,
+        ):
+            self.waits += 1
+        elif owner.f_code.co_filename not in SEAM or not verbs:
             file = os.path.basename(owner.f_code.co_filename)
             self.past.append(f"{event} in {owner.f_code.co_name}, {file}: {', '.join(map(os.path.basename, names))}")
         else:

@@ -6,6 +6,7 @@ It prints what was heard as JSON. A stray is a store of `STRAYS` that goes past 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from readfresh import (
     DefaultSessionStore,
     HierarchicalSessionStore,
     LocalManagedAgent,
+    LockTimeout,
     SessionStoreError,
     get_default_session_store,
     get_hierarchical_session_store,
@@ -56,6 +58,7 @@ def everything() -> Iterator[tuple[str, Work]]:
         ("LocalManagedAgent", _agent),
         ("move", _move),
         ("a SQLite file that is replaced", _replaced),
+        ("a lock that is waited for", _wait),
         ("get_default_session_store", lambda _: get_default_session_store().add_user_message("trip", "x")),
         ("get_hierarchical_session_store", lambda _: get_hierarchical_session_store().create_session("tree")),
     )
@@ -123,6 +126,16 @@ def _replaced(folder: Path) -> None:
     stores[0].add_user_message("trip", "And when?")
 
 
+def _wait(folder: Path) -> None:
+    """Give up waiting for a lock that another holds; then take over what still waits for it."""
+    store = filled(DefaultSessionStore, folder)
+    with (folder / "trip.json.lock").open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with suppress(LockTimeout):
+            DefaultSessionStore(folder, lock_timeout=0.01).add_user_message("trip", "x")
+    store.add_user_message("trip", "x")
+
+
 def _past(verb: str, touch: Callable[[str], object]) -> None:
     real = getattr(SessionFiles, verb)
 
@@ -169,6 +182,7 @@ def main(folder: Path, stray: str = "") -> None:
         "operations": sum(audit.verbs.values()),
         "contacts": dict(audit.contacts),
         "verbs of the seam": sorted(audit.verbs),
+        "waits": audit.waits,
         "unheard": sorted(audit.unheard),
         "past": audit.past[:20],
     }

@@ -10,10 +10,10 @@ from pathlib import Path, PurePath
 import readfresh
 
 SOURCE = Path(readfresh.__file__).parent
-PROGRAM = {"__main__", "command"}
-MODULES = sorted(
-    path.stem for path in SOURCE.glob("*.py") if not path.stem.startswith("disk") and path.stem not in PROGRAM
-)
+SEAM = ("disk", "disk_windows", "waiting")
+"""The seam, and the part of it that waits for a lock whose file the seam has opened; nothing else may import that."""
+PROGRAM = ("__main__", "command")
+MODULES = sorted(path.stem for path in SOURCE.glob("*.py") if path.stem not in (*SEAM, *PROGRAM))
 """All that a store is made of but the seam itself.
 
 The kit is a program that tries stores, and is none; so is the command line, which opens the files that a person names.
@@ -41,10 +41,12 @@ def file_contacts(parsed: ast.AST) -> Iterator[str]:
             renamed = any(
                 name.asname and name.name.split(".")[0] in ("os", "pathlib", "builtins") for name in node.names
             )
-            found = "import" if modules & FILE_MODULES or renamed else ""
+            part = any(name.name == "readfresh.waiting" for name in node.names)
+            found = "import" if modules & FILE_MODULES or renamed or part else ""
         elif isinstance(node, ast.ImportFrom):
             module, names = node.module or "", {name.name for name in node.names}
-            if module.split(".")[0] in FILE_MODULES or (module == "builtins" and "open" in names):
+            part = module == "readfresh.waiting" or (module == "readfresh" and "waiting" in names)
+            if module.split(".")[0] in FILE_MODULES or (module == "builtins" and "open" in names) or part:
                 found = "import"
             elif module in ("os", "os.path"):
                 found = "import" if names - (NO_FILES if module == "os" else NO_FILES_IN_PATH) else ""

@@ -46,6 +46,8 @@ def _finding(said: dict[str, Any]) -> Finding | None:
         return Finding("a call is refused that nothing stands in the way of", tuple(said["refused"]))
     if uncalled := set(VERBS) - set(said["verbs of the seam"]):
         return Finding("the run never calls a verb of the seam", tuple(sorted(uncalled)))
+    if not said["waits"]:
+        return Finding("the run never waits for a lock that another holds")
     return None
 
 

@@ -28,12 +28,14 @@ TOUCHES = [
     *("open(x)", "builtins.open(x)", "read = open", "from builtins import open", "import builtins as b"),
     *("os.unlink(x)", "os.path.exists(x)", "import os as o", "import os.path as p", "from os import unlink"),
     *("from os import path as p", "from os.path import exists", "from os import *", "import shutil"),
-    *("from tempfile import mkstemp", "import pathlib as p"),
+    *("from tempfile import mkstemp", "import pathlib as p", "from readfresh.waiting import wait_for"),
+    *("from readfresh import waiting", "import readfresh.waiting"),
 ]
 TOUCHES_NOT = [
     *("self.disk.unlink(x)", "self._storage.exists(x)", "Path(x).expanduser()", "'a'.replace('a', 'b')"),
     *("dataclasses.replace(x)", "os.path.join(x, y)", "os.fspath(x)", "from os import PathLike", "import os"),
     *("Path(x).parent.name", "dict(x).copy()", "from os.path import join"),
+    *("from readfresh.pins import Pins", "from readfresh.disk import system_disk"),
 ]
 
 
