@@ -3,6 +3,7 @@
 What all of them do:
 
 1. A read is an answer of the file, a replace is a message to it, and each says what it has read or written.
+   So is a look that finds the file that the worker holds open: what it has kept of it is what a read would find.
 2. A step on a lock file, a temporary file or a directory is drawn to the session's file, unless it has a participant
    of its own.
 3. Below the first rename of a session's file a note says that it is the instant of the change.
@@ -26,7 +27,7 @@ COMMIT = "the commit is the instant of the change"
 SESSION, TEMPORARY = ".json", ".tmp"
 DIRECTORY = "chats"
 
-_LOCKS = frozenset({"lock", "read", "write", "replace", "unlink", "unlock"})
+_LOCKS = frozenset({"lock", "look", "read", "write", "replace", "unlink", "unlock"})
 _STATEMENTS = frozenset({"BEGIN", "SELECT", "SELECT … FOR UPDATE", "INSERT", "UPDATE", "DELETE", "COMMIT", "ROLLBACK"})
 _STEPS = _LOCKS | {"create", "fsync", "close", "sync_directory", "change"}
 
@@ -70,7 +71,7 @@ def whole(events: Sequence[Event], names: Mapping[str, str]) -> Drawn:
             inside = [each for each in _call(events, number) if each.what in _LOCKS and not _temporary(each)]
             home = _place(inside[0].on, names)
             yield Arrow(event.who, home, ", ".join(each.what for each in inside))
-            last = [each for each in inside if each.what in ("read", "replace")][-1]
+            last = [each for each in inside if each.what in ("look", "read", "replace")][-1]
             yield Note(home, last.shows) if last.what == "replace" else Arrow(home, event.who, last.shows, answer=True)
 
 
@@ -146,7 +147,7 @@ def _files(
             said = ", ".join(each.what for each in row)
             own = names[place] == event.on
             yield Arrow(event.who, place, said if own else f"{said} {event.on}")
-        elif event.what == "read":
+        elif event.what in ("look", "read"):
             read[event.who] = event.shows
             yield Arrow(place, event.who, _said(event), answer=True)
         else:

@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from readfresh.disk import Disk, HeldLock
+from readfresh.pins import Pin, Version
 from tests.recordings.stage import Stage, Worker, acting
 
 LOCK = ".lock"
@@ -21,6 +23,7 @@ class WatchedDisk(Disk):
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._files: dict[int, str] = {}
+        self._pins: WeakSet[Pin] = WeakSet()
 
     def _tell(self, verb: str, path: str, shows: str = "") -> None:
         self._worker.stage.tell(self._worker.who, verb, os.path.basename(path).removesuffix(LOCK), shows)
@@ -58,6 +61,19 @@ class WatchedDisk(Disk):
         data = super().read(path, max_bytes)
         self._tell("read", path, self._shows(path, data))
         return data
+
+    def pin(self, path: str) -> Pin | None:
+        """Hold open, which is in no diagram."""
+        if (pin := super().pin(path)) is not None:
+            self._pins.add(pin)
+        return pin
+
+    def version(self, path: str) -> Version | None:
+        """Look, and write down what that proves to be as it was: a look that proves nothing is in no diagram."""
+        found = super().version(path)
+        if any(pin.version == found for pin in self._pins if pin.session is not None):
+            self._tell("look", path, ", ".join(filter(None, ["unchanged", self._shows(path, Path(path).read_bytes())])))
+        return found
 
     def exists(self, path: str) -> bool:
         """Look."""

@@ -90,6 +90,18 @@ def test_files_of_nobody_are_left_out() -> None:
     assert drawn(locks, [Event("A", "lock", "food.json"), Event("A", "read", "food.json")]) == []
 
 
+def test_a_look_that_proves_what_is_kept_stands_where_a_read_would() -> None:
+    """It is an answer of the file, and of a whole call it is the last word."""
+    events = [
+        Event("A", "call", "get_session"),
+        Event("A", "look", "trip.json", "unchanged, 1 message"),
+        Event("A", "return", "get_session", "unchanged, 1 message"),
+    ]
+    answer = Arrow("F", "A", "look, unchanged, 1 message", answer=True)
+    assert drawn(locks, events) == drawn(files, events) == drawn(steps, events) == [answer]
+    assert drawn(whole_calls, events) == [Arrow("A", "F", "look"), Arrow("F", "A", "unchanged, 1 message", answer=True)]
+
+
 def test_what_happens_to_a_worker_is_a_note() -> None:
     """An error, an answer that is told, and what a scenario has found; an answer that repeats the read is not."""
     events = [
