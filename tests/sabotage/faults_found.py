@@ -6,8 +6,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -200,9 +200,31 @@ def transcript_beside_pooled_messages_dropped() -> None:
     put(model, _beyond_messages=beyond_messages)
 
 
+def replaced_file_left_open() -> None:
+    """Close what was held open when the lock was asked for; leave open what was read under it and then replaced."""
+    from readfresh.files import SessionFiles
+    from readfresh.pins import Pins
+
+    original = SessionFiles._locked
+
+    @contextmanager
+    def locked(self: SessionFiles[Any], session_id: str, kind: Any) -> Iterator[Any]:
+        earlier = self._pins.get(session_id)
+        try:
+            with original(self, session_id, kind) as held:
+                yield held
+        finally:
+            if earlier is not None and earlier is not self._pins.get(session_id):
+                earlier.close()
+
+    put(SessionFiles, _locked=locked)
+    put(Pins, close_dropped=lambda _self, _session_id: None)
+
+
 FUZZ = "tests/proofs/fuzz/test_fuzz.py::"
 EXPENSIVE = "tests/proofs/fuzz/test_expensive.py::test_it_takes_the_square_no_more"
 DAMAGE = "tests/store/test_damage.py::"
+GONE = "tests/store/test_pins.py::test_a_file_that_is_gone_is_let_go"
 
 FAULTS = {
     "litter-of-a-creator-unseen": Fault(
@@ -284,6 +306,12 @@ FAULTS = {
         "a change loses a snapshot's transcript that stands beside its pooled messages",
         (f"{DAMAGE}test_a_transcript_that_a_snapshot_is_not_read_from_is_kept",),
     ),
+    "replaced-file-left-open": Fault(
+        replaced_file_left_open,
+        (),
+        "a change that has read the file which it replaces leaves that open",
+        (GONE,),
+    ),
 }
 
 TRACK_RECORD = (
@@ -364,6 +392,11 @@ TRACK_RECORD = (
         "`TypeError`. This test, which is green, has one refused.",
         "orders",
         test="tests/sabotage/test_sabotage.py::test_what_counts_as_caught",
+    ),
+    Found(
+        "A change that had kept nothing of its session left the file open that it replaced, and its space taken.",
+        "orders",
+        "replaced-file-left-open",
     ),
 )
 """What the proofs have found in our own code, in the order in which they did."""

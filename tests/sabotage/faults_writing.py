@@ -164,6 +164,29 @@ def cache_validated_by_time_and_size() -> None:
     _cache(lambda path, kept: _time_and_size(path) == kept)
 
 
+def kept_file_known_by_time_and_size() -> None:
+    """Take another file of the same time and size for the one that is held open."""
+    from readfresh import disk
+
+    version = disk._version
+    put(disk, _version=lambda status: (0, 0, *version(status)[2:]))
+
+
+def kept_file_not_held_open() -> None:
+    """Keep what was read, and close its file at once: another file may get its inode number."""
+    from readfresh.disk import Disk
+
+    original = Disk.pin
+
+    def pin(self: Disk, path: str) -> Any:
+        pinned = original(self, path)
+        if pinned is not None:
+            pinned._file.close()
+        return pinned
+
+    put(Disk, pin=pin)
+
+
 def cache_that_must_be_invalidated() -> None:
     """Keep what was read until `invalidate_cache` is called."""
     from readfresh.store import SessionStore
@@ -643,6 +666,7 @@ def _on(kind: type[_Without], files: Any) -> Any:
 
 
 FAILING = "tests/store/test_faults.py::"
+KEPT = "tests/store/test_pins.py::"
 
 FAULTS = {
     "no-lock": Fault(no_lock, ("no-lost-update", "waiting-is-bounded"), "nobody takes a lock", found_by="orders-pairs"),
@@ -686,6 +710,18 @@ FAULTS = {
     ),
     "cache-validated-by-time-and-size": Fault(
         cache_validated_by_time_and_size, ("read-fresh",), "a cache holds a modification time and a size for a version"
+    ),
+    "kept-file-known-by-time-and-size": Fault(
+        kept_file_known_by_time_and_size,
+        ("read-fresh",),
+        "a file is taken for the one that is held open by its modification time and its size",
+        (f"{KEPT}test_another_file_is_never_taken_for_the_one_that_is_kept",),
+    ),
+    "kept-file-not-held-open": Fault(
+        kept_file_not_held_open,
+        (),
+        "a file is closed whose inode number is compared",
+        (f"{KEPT}test_what_was_written_or_read_is_held_open",),
     ),
     "cache-that-must-be-invalidated": Fault(
         cache_that_must_be_invalidated, ("read-fresh", "cache-is-invisible"), "a read is stale until invalidate_cache"
