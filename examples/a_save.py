@@ -78,6 +78,7 @@ def change(session: SessionData) -> SessionData:
     return session.with_message(SessionMessage("assistant", "Porto it is."))
 
 
+store.invalidate_cache()  # so that it has to read what it changes
 disk.steps.clear()
 disk.note("call")
 store.update("trip", change)
