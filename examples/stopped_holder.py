@@ -25,7 +25,9 @@ try:
     store.add_assistant_message("trip", "Porto it is.")
 except LockTimeout as error:
     print(f"a write: {error.cause}; {error.written} was written")
-print("a read of what is kept:", len(store.get_chat_history("trip")), "message")
+print(
+    "a read of what is kept:", len(store.get_chat_history("trip")), "message"
+)
 try:
     DefaultSessionStore("chats", lock_timeout=0.1).get_chat_history("trip")
 except LockTimeout as error:
