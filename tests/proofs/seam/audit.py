@@ -28,7 +28,7 @@ import readfresh
 from readfresh import disk, disk_sqlite, waiting
 
 OURS = str(Path(readfresh.__file__).parent) + os.sep
-SEAM = {str(Path(module.__file__)) for module in (disk, disk_sqlite, waiting)}
+SEAM = {str(Path(str(module.__file__))) for module in (disk, disk_sqlite, waiting)}
 SILENT = ("stat", "lstat", "access", "readlink")
 PASSED_BY = ("import", "compile", "exec", "sqlite3.")
 VERBS = {

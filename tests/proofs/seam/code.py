@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 import readfresh
 
 SOURCE = Path(readfresh.__file__).parent
-SEAM = ("disk", "disk_windows", "waiting")
-"""The seam, and the part of it that waits for a lock whose file the seam has opened; nothing else may import that."""
+SEAM = ("disk", "disk_sqlite", "disk_windows", "waiting")
+"""The seam; `waiting`, which waits for a lock whose file `disk` has opened, is imported by nothing else."""
 PROGRAM = ("__main__", "command")
 MODULES = sorted(path.stem for path in SOURCE.glob("*.py") if path.stem not in (*SEAM, *PROGRAM))
 """All that a store is made of but the seam itself.
