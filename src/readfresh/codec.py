@@ -46,7 +46,7 @@ class Line:
         """Return the JSON object that stands for it."""
         raise NotImplementedError
 
-    def line(self) -> bytes:
+    def _as_line(self) -> bytes:
         """Return the line that stands for it, after the comma and the break that part it from the one before."""
         try:
             return self._line
@@ -137,7 +137,7 @@ def decode_after(raw: bytes, known: Lines) -> dict[str, Any] | None:
     known. What stands before the list and what comes after them is decoded: the first has to be an object when it is
     closed, so that the list is a field of the session and of nothing in it, the second a list when it is opened.
     """
-    first = b"".join(map(Line.line, known))[1:]
+    first = b"".join(map(Line._as_line, known))[1:]
     head, begins, rest = raw.partition(_MESSAGES)
     if not (first and begins and rest.startswith(first)):
         return None
@@ -220,7 +220,7 @@ def _parts(data: Mapping[str, Any]) -> Iterator[bytes | list[bytes]]:
                 yield b"[" + made[0][1:]
                 yield made[1:]
             for place in range(len(made), len(value)):
-                yield value[place].line() if place else b"[" + value[place].line()[1:]
+                yield value[place]._as_line() if place else b"[" + value[place]._as_line()[1:]
             yield b"\n  ]"
         elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             for place, item in enumerate(value):
