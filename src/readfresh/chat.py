@@ -13,6 +13,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from types import EllipsisType
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from readfresh.errors import (
     SessionStoreError,
     SessionTooNew,
 )
-from readfresh.model import SessionData, SessionMessage, seconds_of, tail
+from readfresh.model import SessionData, SessionMessage, tail
 from readfresh.names import check_id
 from readfresh.storage import Entry, SessionStorage
 from readfresh.store import S, SessionStore
@@ -347,12 +348,12 @@ class ChatStore(SessionStore[S]):
         return self._update_fields(session_id, lambda session: dataclasses.replace(session, **given))
 
     def _newest_first(self) -> list[Entry[S]]:
-        entries = sorted(self._scan(), key=lambda entry: entry.file)
+        entries = sorted(self._scan(sees_messages=False), key=attrgetter("file"))
         for entry in entries:
             if entry.error is not None:
                 logger.warning("%s", entry.error)
                 self._report(entry.error)
-        return sorted(entries, key=_changed_at, reverse=True)
+        return sorted(entries, key=attrgetter("changed_at"), reverse=True)
 
     def _ids(self, limit: int | None, **wanted: str) -> list[str]:
         count = optional_count(limit, "limit")
@@ -398,10 +399,6 @@ def _numbered(messages: Iterable[Mapping[str, Any] | SessionMessage]) -> Iterato
 
 def _matches(session: SessionData, wanted: Mapping[str, str]) -> bool:
     return all(getattr(session, name) == value for name, value in wanted.items())
-
-
-def _changed_at(entry: Entry[S]) -> float:
-    return seconds_of(None if entry.session is None else entry.session.updated_at)
 
 
 def _shown(entry: Entry[S]) -> dict[str, Any]:

@@ -578,7 +578,11 @@ class SessionRows(Generic[S]):
         except (SessionDamaged, SessionTooNew):
             return True
 
-    def scan(self) -> Iterator[Entry[S]]:
+    def scan(
+        self,
+        *,
+        sees_messages: bool = True,  # noqa: ARG002 - a list never does
+    ) -> Iterator[Entry[S]]:
         """Yield an entry for each session as all of them stood at one instant, without messages and snapshots.
 
         A message that cannot be read does not show here, but when the session is read, and in `verify`.

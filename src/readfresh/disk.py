@@ -36,6 +36,17 @@ from readfresh.waiting import IS_POSSIBLE, let_go, wait_for
 POLL_INTERVAL_SECONDS = 0.001
 
 
+Stamp = tuple[int, int, int, int, int]
+"""Times of change and of modification in ns, size in bytes, inode number and device of a file."""
+
+STAMP_NS = 2_000_000_000
+"""How much later than its time of change a file has to be looked at for its stamp to be its own.
+
+Whatever takes its place after that look, or changes it, has a later time of change, also where the file system keeps
+times in steps of two seconds. Git calls a file racily clean that is younger: it may have been changed in the same step.
+"""
+
+
 class NotARegularFile(OSError):
     """Something else stands where a file is expected: a link, a directory, a pipe."""
 
@@ -157,6 +168,14 @@ class Disk:
         except FileNotFoundError:
             return False
         return True
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Return the stamp of what stands at `path` now; None when nothing does, or nothing that can be seen."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return None
+        return status.st_ctime_ns, status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
 
     def create(self, path: str) -> int:
         """Create the file `path`, which must not exist, open it for writing, and return its descriptor."""

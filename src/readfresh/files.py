@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any, Generic
 from weakref import WeakKeyDictionary
 
 from readfresh.codec import MOVED, Lines, TooLong, decode, decode_after, encode
-from readfresh.disk import Disk, HeldLock, NotARegularFile, TooLarge, system_disk
+from readfresh.disk import STAMP_NS, Disk, HeldLock, NotARegularFile, Stamp, TooLarge, system_disk
 from readfresh.errors import (
     LockTimeout,
     OutcomeUnknown,
@@ -90,6 +91,7 @@ class SessionFiles(Generic[S]):
         self.max_file_bytes = max_file_bytes
         self.disk = disk or system_disk()
         self._pins = Pins()
+        self._known: dict[str, tuple[Stamp, Entry[S]]] = {}  # by name of file, what its stamp tells from every other
 
     def read(
         self,
@@ -245,16 +247,21 @@ class SessionFiles(Generic[S]):
         except (SessionDamaged, SessionTooNew):
             return True
 
-    def scan(self) -> Iterator[Entry[S]]:
+    def scan(self, *, sees_messages: bool = True) -> Iterator[Entry[S]]:
         """Yield an entry for each file of the directory, in no order.
 
         Takes no locks, so that one session's writer does not hold up the list of all: each file is read whole, as it
         stood at one instant after the scan began.
+        With `sees_messages` False the sessions come without messages and snapshots, and a file that has the stamp of
+        the last time is not read again.
 
         Raises:
             StoreMisused, ReadFailed: nothing was written.
         """
         self._refuse_inside_change(None)
+        if not sees_messages:
+            yield from self._listed()
+            return
         for name in self._names():
             if (entry := self._entry(name)) is not None:
                 yield entry
@@ -466,6 +473,27 @@ class SessionFiles(Generic[S]):
             next_step="Import it under an id of your choice.",
         )
         return Entry(name, session.session_id, "foreign", session, len(session.messages), mismatch)
+
+    def _listed(self) -> Iterator[Entry[S]]:
+        newest = time.time_ns() - STAMP_NS
+        known: dict[str, tuple[Stamp, Entry[S]]] = {}
+        for name in self._names():
+            # Before the file is read: after it, the stamp may be a later one's.
+            stamp = self.disk.stamp(f"{self.directory}{os.sep}{name}")
+            found = self._known.get(name)
+            if found is None or found[0] != stamp:
+                entry = self._entry(name)
+                if entry is None:
+                    continue
+                if entry.session is not None:
+                    entry = dataclasses.replace(entry, session=entry.session.without_lists(), whole=False)
+                if entry.status != "ok" or stamp is None or stamp[0] >= newest:
+                    yield entry
+                    continue
+                found = stamp, entry
+            known[name] = found
+            yield found[1]
+        self._known = known
 
     @contextmanager
     def _locked(self, session_id: str, kind: type[SessionStoreError]) -> Iterator[HeldLock]:

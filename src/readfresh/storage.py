@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, Literal, Protocol, TypeVar
 
 from readfresh.codec import Moved, NotASession, TooNew
@@ -24,7 +25,7 @@ from readfresh.errors import (
     SessionTooNew,
     StoreMisused,
 )
-from readfresh.model import SessionData
+from readfresh.model import SessionData, seconds_of
 
 S = TypeVar("S", bound=SessionData)
 
@@ -56,6 +57,11 @@ class Entry(Generic[S]):
     message_count: int | None
     error: SessionStoreError | None
     whole: bool = True
+
+    @cached_property
+    def changed_at(self) -> float:
+        """When it was changed last, as `seconds_of` gives it."""
+        return seconds_of(None if self.session is None else self.session.updated_at)
 
 
 class SessionStorage(Protocol[S]):
@@ -90,8 +96,11 @@ class SessionStorage(Protocol[S]):
     def exists(self, session_id: str) -> bool:
         """Return whether the session exists, damaged or not."""
 
-    def scan(self) -> Iterator[Entry[S]]:
-        """Yield every session, in no order, those that cannot be read included."""
+    def scan(self, *, sees_messages: bool = True) -> Iterator[Entry[S]]:
+        """Yield every session, in no order, those that cannot be read included.
+
+        With `sees_messages` False the sessions may come without messages and snapshots.
+        """
 
     def count(self) -> int:
         """Return how many sessions there are, those that cannot be read included."""

@@ -199,9 +199,9 @@ class SessionStore(Generic[S]):
         now = now_as_text(self._now())
         return dataclasses.replace(session, created_at=session.created_at or now, updated_at=now)
 
-    def _scan(self) -> Iterator[Entry[S]]:
+    def _scan(self, *, sees_messages: bool = True) -> Iterator[Entry[S]]:
         with self._reporting():
-            yield from self._storage.scan()
+            yield from self._storage.scan(sees_messages=sees_messages)
 
     def _report(self, error: SessionStoreError) -> None:
         """Tell `on_error` of an error."""
