@@ -187,6 +187,26 @@ def kept_file_not_held_open() -> None:
     put(Disk, pin=pin)
 
 
+def list_trusts_time_and_size() -> None:
+    """Take a file of the same time of modification and size for the one that was listed."""
+    from readfresh.disk import Disk
+
+    original = Disk.stamp
+
+    def stamp(self: Disk, path: str) -> Any:
+        found = original(self, path)
+        return found and (0, *found[1:3], 0, 0)
+
+    put(Disk, stamp=stamp)
+
+
+def list_trusts_young_files() -> None:
+    """Keep the stamp of a file that may change once more within the same tick of the clock."""
+    from readfresh import files
+
+    put(files, STAMP_NS=-(10**18))
+
+
 def cache_that_must_be_invalidated() -> None:
     """Keep what was read until `invalidate_cache` is called."""
     from readfresh.store import SessionStore
@@ -667,6 +687,7 @@ def _on(kind: type[_Without], files: Any) -> Any:
 
 FAILING = "tests/store/test_faults.py::"
 KEPT = "tests/store/test_pins.py::"
+LISTED = "tests/store/test_listing.py::"
 
 FAULTS = {
     "no-lock": Fault(no_lock, ("no-lost-update", "waiting-is-bounded"), "nobody takes a lock", found_by="orders-pairs"),
@@ -722,6 +743,18 @@ FAULTS = {
         (),
         "a file is closed whose inode number is compared",
         (f"{KEPT}test_what_was_written_or_read_is_held_open",),
+    ),
+    "list-trusts-time-and-size": Fault(
+        list_trusts_time_and_size,
+        ("read-fresh",),
+        "a list shows what it knows of a file as long as its time of modification and its size are the same",
+        (f"{LISTED}test_what_has_changed_is_read_again",),
+    ),
+    "list-trusts-young-files": Fault(
+        list_trusts_young_files,
+        ("read-fresh",),
+        "a list shows what it knows of a file that changed in the same tick of the clock",
+        (f"{LISTED}test_a_young_file_is_read_each_time",),
     ),
     "cache-that-must-be-invalidated": Fault(
         cache_that_must_be_invalidated, ("read-fresh", "cache-is-invisible"), "a read is stale until invalidate_cache"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, rescue
-from readfresh.disk import Disk, HeldLock
+from readfresh.disk import Disk, HeldLock, Stamp
 from readfresh.files import SessionFiles
 from readfresh.pins import Pin, Version, close_all
 
@@ -333,6 +333,16 @@ class WatchedDisk(Disk):
         """Look."""
         with self._step("exists", path):
             return super().exists(path)
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Look; a disk that fails here shows nothing."""
+        try:
+            self.before("stamp", path)
+        except OSError:
+            return None
+        stamp = super().stamp(path)
+        self.after("stamp", path)
+        return stamp
 
     def create(self, path: str) -> int:
         """Create."""

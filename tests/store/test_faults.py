@@ -314,6 +314,6 @@ def test_a_read_writes_nothing(kind: Kind, verb: Verb, directory: Path) -> None:
     before = contents(directory, locks=True)
     disk = WatchedDisk()
     verb.call(kind(directory, disk=disk), "trip")
-    assert {step for step, _ in disk.steps} <= {"exists", "lock", "release", "pin", "read", "version", "names"}
+    assert {step for step, _ in disk.steps} <= {"exists", "lock", "release", "pin", "read", "version", "stamp", "names"}
     assert contents(directory, locks=True) == before
     assert isinstance(DefaultSessionStore(directory), DefaultSessionStore)

@@ -14,6 +14,7 @@ a hash. A file that invites one is made so large that the square would take many
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -102,6 +103,8 @@ def cost_of(action: Callable[[], object], *, memory: bool = True) -> Cost:
             tracemalloc.reset_peak()
 
     before = sys.getprofile()
+    gc.collect()
+    gc.disable()  # what an earlier test has left would be taken away in here, and its finalizers counted
     if memory:
         tracemalloc.start()
     sys.setprofile(step)
@@ -110,6 +113,7 @@ def cost_of(action: Callable[[], object], *, memory: bool = True) -> Cost:
     finally:
         sys.setprofile(before)
         tracemalloc.stop()
+        gc.enable()
     return Cost(steps, allocated)
 
 

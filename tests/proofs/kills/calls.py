@@ -50,6 +50,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "unpin": ("close",),
     "version": ("look",),
     "exists": ("look",),
+    "stamp": ("look",),
     "create": ("open",),
     "write": ("write",),
     "fsync": ("fsync",),

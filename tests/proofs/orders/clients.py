@@ -25,7 +25,7 @@ from weakref import WeakSet
 import greenlet
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, disk, files
-from readfresh.disk import Disk, HeldLock
+from readfresh.disk import Disk, HeldLock, Stamp
 from readfresh.model import SessionData, SessionSnapshot
 from readfresh.pins import Pin, Version
 from readfresh.values import thaw
@@ -277,6 +277,16 @@ class ScheduledDisk(Disk):
             "exists", path, partial(Disk.exists, self, path), lambda: ((f"existence {path}", "read"),)
         )
         return found
+
+    def stamp(self, path: str) -> Stamp | None:
+        """Look which file it is, and what has become of it."""
+        stamp: Stamp | None = self._client.step(
+            "stamp",
+            path,
+            partial(Disk.stamp, self, path),
+            lambda: ((f"name {path}", "read"), (f"content {self._world.of(path)}", "read")),
+        )
+        return stamp
 
     def create(self, path: str) -> int:
         """Create."""
