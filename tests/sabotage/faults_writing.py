@@ -746,13 +746,13 @@ FAULTS = {
     ),
     "list-trusts-time-and-size": Fault(
         list_trusts_time_and_size,
-        ("read-fresh",),
+        (),
         "a list shows what it knows of a file as long as its time of modification and its size are the same",
         (f"{LISTED}test_what_has_changed_is_read_again",),
     ),
     "list-trusts-young-files": Fault(
         list_trusts_young_files,
-        ("read-fresh",),
+        (),
         "a list shows what it knows of a file that changed in the same tick of the clock",
         (f"{LISTED}test_a_young_file_is_read_each_time",),
     ),

@@ -24,6 +24,7 @@ HOSTS = {
     "docs.sqlalchemy.org",
     "doi.org",
     "filelock.readthedocs.io",
+    "git-scm.com",
     "github.com",
     "man7.org",
     "peps.python.org",
