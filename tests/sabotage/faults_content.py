@@ -142,8 +142,8 @@ def damaged_is_not_listed() -> None:
 
     complete = SessionFiles.scan
 
-    def scan(self: Any) -> Any:
-        return (entry for entry in complete(self) if entry.status != "damaged")
+    def scan(self: Any, **how: bool) -> Any:
+        return (entry for entry in complete(self, **how) if entry.status != "damaged")
 
     put(SessionFiles, scan=scan)
 

@@ -266,9 +266,9 @@ def listing_kept() -> None:
     original = SessionFiles.scan
     seen: dict[int, list[Any]] = {}
 
-    def scan(self: SessionFiles[Any]) -> Iterator[Any]:
+    def scan(self: SessionFiles[Any], **how: bool) -> Iterator[Any]:
         if id(self) not in seen:
-            seen[id(self)] = list(original(self))
+            seen[id(self)] = list(original(self, **how))
         return iter(seen[id(self)])
 
     put(SessionFiles, scan=scan)
