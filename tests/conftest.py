@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.docs.proof",
     "tests.sabotage.plugin",
     "tests.site.fixtures",
+    "tests.status.record",
 ]

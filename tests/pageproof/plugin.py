@@ -51,13 +51,8 @@ class Proof:
 
     @property
     def partial(self) -> bool:
-        """Whether less than the whole suite was asked for."""
-        options = self.config.option
-        narrowed = ("keyword", "markexpr", "deselect", "lf", "ignore", "ignore_glob", "stepwise")
-        asked = [self.config.invocation_params.dir / name.split("::")[0] for name in self.config.args]
-        all_of_it = [self.config.rootpath / name for name in self.config.getini("testpaths")] or [self.config.rootpath]
-        covered = all(any(path.is_relative_to(given) for given in asked) for path in all_of_it)
-        return self.deselected or not covered or any(getattr(options, name, None) for name in narrowed)
+        """Whether less than the whole suite was run."""
+        return self.deselected or is_partial(self.config)
 
     def finish(self) -> None:
         """Write what is to be written, and judge the run."""
@@ -114,6 +109,15 @@ class Claims:
         """Fail if there are problems."""
         if problems:
             pytest.fail("\n".join(map(str, problems)), pytrace=False)
+
+
+def is_partial(config: pytest.Config) -> bool:
+    """Return whether less than the whole suite was asked for."""
+    narrowed = ("keyword", "markexpr", "deselect", "lf", "ignore", "ignore_glob", "stepwise")
+    asked = [config.invocation_params.dir / name.split("::")[0] for name in config.args]
+    all_of_it = [config.rootpath / name for name in config.getini("testpaths")] or [config.rootpath]
+    covered = all(any(path.is_relative_to(given) for given in asked) for path in all_of_it)
+    return not covered or any(getattr(config.option, name, None) for name in narrowed)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
