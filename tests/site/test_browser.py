@@ -7,24 +7,16 @@ The normal run clicks through all pages on a dark phone, and loads every eighth 
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.full_grid import FULL_GRID
-from tests.site.browser import VIEWS, View, faults_of, launched, reader
+from tests.site.browser import VIEWS, View, faults_of, reader
 from tests.site.build import DOCS, BuiltSite, SitePage, page_of, page_sources
 
 SOURCES = page_sources()
-
-
-@pytest.fixture(scope="module")  # not longer: while Playwright runs, no other test can run an event loop
-def browser() -> Iterator[Browser]:
-    """Start a browser for the tests of this module."""
-    with launched() as browser:
-        yield browser
 
 
 def report(faults: list[str], where: str) -> None:
@@ -116,25 +108,6 @@ def test_diagrams_follow_the_scheme(browser: Browser, built_site: BuiltSite) -> 
             colours.append(text.evaluate("element => getComputedStyle(element).fill"))
             report(faults_of(it, page.diagrams, accessibility=True), f"docs/{page.source} in the scheme {scheme}:")
     assert colours[0] == colours[2] != colours[1]
-
-
-def test_search_finds_a_guarantee(browser: Browser, built_site: BuiltSite) -> None:
-    """The search finds a guarantee by the words of its title."""
-    page = page_of(built_site.folder, "guarantees/read-fresh.md")
-    with reader(browser, built_site, VIEWS[0]) as it:
-        it.open("")
-        # By real keys: Material listens to them and to nothing else.
-        it.page.locator("[data-md-component=search-query]").press_sequentially(page.heading)
-        results = it.page.locator("a.md-search-result__link")
-        results.first.wait_for()
-        addresses = [str(each.get_attribute("href")) for each in results.all()[:3]]
-        ours = [number for number, address in enumerate(addresses) if page.address in address]
-        assert ours, f"not among the first three: {addresses}"
-        home = page_of(built_site.folder, "index.md")
-        report(faults_of(it, home.diagrams, accessibility=True), "the search and its results:")
-        results.nth(ours[0]).click()
-        it.page.wait_for_url(re.compile(re.escape(page.url)))
-        assert not it.take_complaints()
 
 
 def test_copy_button_copies_exactly_the_block(browser: Browser, built_site: BuiltSite) -> None:
