@@ -110,27 +110,6 @@ def test_diagrams_follow_the_scheme(browser: Browser, built_site: BuiltSite) -> 
     assert colours[0] == colours[2] != colours[1]
 
 
-def test_copy_button_copies_exactly_the_block(browser: Browser, built_site: BuiltSite) -> None:
-    """The copy button of a block puts exactly the block's text on the clipboard."""
-    pages = [page for page in built_site.pages if page.code_blocks]
-    looked_at = 0
-    assert pages
-    with reader(browser, built_site, VIEWS[0]) as it:
-        for page in pages if FULL_GRID else pages[:3]:
-            it.open(page.address)
-            buttons = it.page.locator("article button.md-clipboard, article [data-md-type=copy]")
-            assert buttons.count() == len(page.code_blocks), f"docs/{page.source}: not every block has a copy button"
-            for number, block in enumerate(page.code_blocks):
-                it.page.evaluate("() => navigator.clipboard.writeText('nothing was copied')")
-                buttons.nth(number).click()
-                it.page.wait_for_function("async () => await navigator.clipboard.readText() !== 'nothing was copied'")
-                copied = it.page.evaluate("() => navigator.clipboard.readText()")
-                assert copied.rstrip("\n") == block.rstrip("\n"), f"docs/{page.source}: block {number + 1}"
-                looked_at += 1
-            assert not it.take_complaints()
-    assert looked_at >= 1
-
-
 # What is seen of each drawing, in the order in which it is drawn: shapes, lines with their heads, and words.
 SHOWN = r"""boxes => boxes.map(box => ({
   label: box.firstElementChild.getAttribute("aria-label"),
