@@ -257,5 +257,5 @@ def test_missing_page_leads_on(browser: Browser, built_site: BuiltSite) -> None:
         faults = [fault for fault in faults_of(it, 0, accessibility=True) if "status of 404" not in fault]
         report(faults, "the page of a missing address:")
         assert it.page.locator("article h1").inner_text() == "There is no such page"
-        it.page.locator("article a").first.click()
-        it.page.wait_for_url(built_site.url)
+        it.page.get_by_role("link", name="What you can rely on").click()
+        it.page.wait_for_url(f"{built_site.url}guarantees/")
