@@ -4,9 +4,10 @@
     python3 dev.py         install into .venv, then serve the docs on localhost
     python3 dev.py test    install into .venv, then run every test; more words go to pytest
 
-Four more for those who change things:
+Five more for those who change things:
 
     python3 dev.py build      build the site into site/; a broken link is an error
+    python3 dev.py offline    build the site to be read without a server: readfresh-docs.zip
     python3 dev.py update     run the examples and write their outputs into the pages
     python3 dev.py benchmark  measure what the stores cost, beside other people's
     python3 dev.py lock       resolve requirements.lock anew, which needs uv
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> None:
         "serve": serve,
         "test": lambda rest: ["-m", "pytest", *side_by_side(rest), *rest],
         "build": lambda rest: ["-m", "mkdocs", "build", "--strict", *rest],
+        "offline": offline,
         "update": lambda rest: ["-m", "pytest", "tests/docs", "--update-examples", *rest],
         "benchmark": lambda rest: ["-m", "tests.benchmark", *rest],
     }
@@ -75,6 +77,12 @@ def serve(rest: list[str]) -> list[str]:
     port = next((port for port in range(8000, 8100) if is_free(port)), 8000)
     print(f"The docs: http://localhost:{port}/ (Ctrl+C ends the server)", flush=True)
     return ["-m", "mkdocs", "serve", "--dev-addr", f"localhost:{port}", *rest]
+
+
+def offline(rest: list[str]) -> list[str]:
+    """Build a site whose pages are opened from the disk, search included, and pack it."""
+    os.environ["OFFLINE"] = "true"
+    return ["-m", "mkdocs", "build", "--strict", "--site-dir", "readfresh-docs", *rest]
 
 
 def side_by_side(rest: list[str]) -> list[str]:

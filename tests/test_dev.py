@@ -139,7 +139,7 @@ def test_unknown_command_is_told_the_known_ones(capsys: pytest.CaptureFixture[st
     """A command that does not exist ends with the list of those that do."""
     with pytest.raises(SystemExit):
         dev.main(["tset"])
-    assert "serve, test, build, update, benchmark, lock" in capsys.readouterr().err
+    assert "serve, test, build, offline, update, benchmark, lock" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,15 @@ def test_help_names_every_command() -> None:
     """`dev.py --help` says what each command does."""
     done = subprocess.run([sys.executable, str(ROOT / "dev.py"), "--help"], text=True, capture_output=True)
     assert done.returncode == 0
-    assert re.findall(r"python3 dev.py (\w*)", done.stdout) == ["", "test", "build", "update", "benchmark", "lock"]
+    assert re.findall(r"python3 dev.py (\w*)", done.stdout) == [
+        "",
+        "test",
+        "build",
+        "offline",
+        "update",
+        "benchmark",
+        "lock",
+    ]
 
 
 # The lock

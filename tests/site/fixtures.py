@@ -1,11 +1,21 @@
 """The fixtures that the tests of the site share: each kind of site is built once for the whole run."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from filelock import FileLock
+from playwright.sync_api import Browser
 
+from tests.site.browser import launched
 from tests.site.build import BuiltSite, build_site
+
+
+@pytest.fixture(scope="module")  # not longer: while Playwright runs, no other test can run an event loop
+def browser() -> Iterator[Browser]:
+    """Start a browser for the tests of one module."""
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
