@@ -397,7 +397,8 @@ class ExtendedSessionData(SessionData):
             _each(data.get("snapshots"), "snapshots", lambda item: SessionSnapshot.from_dict(item, records))
         )
         fields["children_ids"] = tuple(_each(data.get("children_ids"), "children_ids", lambda item: item))
-        fields["is_shared"] = data.get("is_shared") or False
+        shared = data.get("is_shared")
+        fields["is_shared"] = False if shared is None else shared
         return fields
 
 
@@ -482,8 +483,9 @@ def _snapshot_messages(data: Mapping[str, Any], records: Mapping[str, Any]) -> t
     if "transcript_refs" in data:
         pool = records if isinstance(records, _Pool) else _Pool(records)
         try:
-            keys = list(data["transcript_refs"]["messages"]["items"])
-            there = all(key in pool for key in keys)
+            keys = data["transcript_refs"]["messages"]["items"]
+            # A text and an object have items too, which nobody has listed there.
+            there = isinstance(keys, list | tuple) and all(key in pool for key in keys)
         except (KeyError, TypeError):
             there = False
         if not there:

@@ -221,6 +221,34 @@ def replaced_file_left_open() -> None:
     put(Pins, close_dropped=lambda _self, _session_id: None)
 
 
+def falsy_is_not_shared() -> None:
+    """Take whatever Python calls false for the mark of a session that is not shared."""
+    from readfresh.model import ExtendedSessionData
+
+    original: Any = ExtendedSessionData._fields_of.__func__  # type: ignore[attr-defined]
+
+    def fields_of(cls: type[ExtendedSessionData], data: Mapping[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = original(cls, data)
+        return {**fields, "is_shared": fields["is_shared"] or False}
+
+    put(ExtendedSessionData, _fields_of=classmethod(fields_of))
+
+
+def pooled_messages_named_by_anything() -> None:
+    """Go through what names a snapshot's pooled messages, whatever it is."""
+    from readfresh import model
+
+    original = model._snapshot_messages
+
+    def snapshot_messages(data: Mapping[str, Any], records: Mapping[str, Any]) -> Any:
+        with suppress(KeyError, TypeError):
+            items = list(data["transcript_refs"]["messages"]["items"])
+            data = {**data, "transcript_refs": {"messages": {"items": items}}}
+        return original(data, records)
+
+    put(model, _snapshot_messages=snapshot_messages)
+
+
 FUZZ = "tests/proofs/fuzz/test_fuzz.py::"
 EXPENSIVE = "tests/proofs/fuzz/test_expensive.py::test_it_takes_the_square_no_more"
 DAMAGE = "tests/store/test_damage.py::"
@@ -281,6 +309,18 @@ FAULTS = {
         (),
         "a child is read as often as its parent lists it",
         (f"{EXPENSIVE}[a child that is listed often]",),
+    ),
+    "falsy-is-not-shared": Fault(
+        falsy_is_not_shared,
+        (),
+        "a file is read as not shared whose mark is 0 or an empty text",
+        (f"{DAMAGE}test_what_is_no_tree_is_damage_to_the_hierarchical_store[shared-zero]",),
+    ),
+    "pooled-messages-named-by-anything": Fault(
+        pooled_messages_named_by_anything,
+        (),
+        "a text is read as the list of the messages that a snapshot names",
+        (f"{DAMAGE}test_what_is_no_tree_is_damage_to_the_hierarchical_store[snapshot-refs-text]",),
     ),
     "size-looked-at-once": Fault(
         size_looked_at_once,

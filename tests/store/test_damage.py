@@ -136,7 +136,19 @@ DAMAGED_TREE = {
         snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": [5]}}}], snapshot_storage={"records": "abc"}
     ),
     "snapshot-refs-null": good(snapshots=[{"id": "s", "transcript_refs": None}]),
+    "snapshot-refs-text": good(
+        snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": "r"}}}],
+        snapshot_storage={"records": {"r": {"role": "user", "content": "x"}}},
+    ),
+    "snapshot-refs-object": good(
+        snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": {"r": 1}}}}],
+        snapshot_storage={"records": {"r": {"role": "user", "content": "x"}}},
+    ),
+    "snapshot-refs-no-text": good(snapshots=[{"id": "s", "transcript_refs": {"messages": {"items": ""}}}]),
     "shared-text": good(is_shared="yes"),
+    "shared-no-text": good(is_shared=""),
+    "shared-zero": good(is_shared=0),
+    "shared-list": good(is_shared=[]),
     "title-number": good(title=5),
     "parent-list": good(parent_id=[]),
 }

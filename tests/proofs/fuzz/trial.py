@@ -266,8 +266,6 @@ def lost(before: Any, after: Any, changed: set[str], *, tree: bool) -> str | Non
             for number, item in enumerate(value):
                 if where := compare(item, after[key][number]):
                     return f"{key}[{number}].{where}"
-        elif key == "is_shared" and tree and not value:
-            continue
         elif key not in after or exactly(value) != exactly(after[key]):
             return str(key)
     return None
