@@ -1,5 +1,6 @@
 """The Markdown of this project, as the tests of its words and names read it."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,13 @@ class Page:
     def spans(self) -> list[tuple[int, str]]:
         """Return the text of each piece of inline code, with its line."""
         return [(number, span) for number, line in self.prose for span in re.findall(r"`([^`]+)`", line)]
+
+    @cached_property
+    def defined(self) -> set[str]:
+        """Return the functions and classes that the programs define which the page includes."""
+        included = re.findall(r'^--8<-- "(examples/[^"]+[.]py)"$', "\n".join(self.lines), re.MULTILINE)
+        nodes = (node for name in included for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8"))))
+        return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
     @cached_property
     def tables(self) -> list["Table"]:

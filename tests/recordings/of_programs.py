@@ -8,11 +8,10 @@ import signal
 from typing import Any
 
 from tests.recordings.of_files import A, B, F
-from tests.recordings.of_trees import children_of
 from tests.recordings.programs import program
 from tests.recordings.projections import files, locks
 from tests.recordings.scenarios import scenario
-from tests.recordings.stage import Stage, counted, messages
+from tests.recordings.stage import Stage, messages
 
 WHOLE = '["Where shall we go?", "Porto it is."]'
 
@@ -101,31 +100,3 @@ def lost_field(stage: Stage) -> None:
     session = design.Known.from_dict(json.loads(b.does("read", file.read_text)))
     session.messages.append("Porto it is.")
     b.does("write", file.write_text, json.dumps(session.to_dict()))
-
-
-def _two_caches(stage: Stage, name: str) -> Any:
-    design = program(stage, name)
-    file = design.Path(F)
-    file.write_text('{"messages": ["Porto?"], "children_ids": []}')
-    a, b, store = stage.worker("A", None), stage.worker("B", None), design.HierarchicalStore()
-
-    def told(children: list[str]) -> str:
-        return counted(len(children), "child").replace("childs", "children")
-
-    b.does("get_children", store.get_children, "trip", told=told)
-    a.does("write", file.write_text, '{"messages": ["Porto?", "Yes."], "children_ids": ["day-1"]}')
-    b.does("invalidate_cache", store.invalidate_cache)
-    b.does("get_session", store.get_session, "trip")
-    b.does("get_children", store.get_children, "trip", told=told)
-
-
-@scenario(files, children_of, A=A, F=F, B=B)
-def two_caches_broken(stage: Stage) -> None:
-    """Worker B drops its cache, reads anew, and answers from a second cache."""
-    _two_caches(stage, "two_caches_broken.py")
-
-
-@scenario(files, children_of, A=A, F=F, B=B)
-def two_caches_fixed(stage: Stage) -> None:
-    """Worker B drops its cache, and answers from what it reads anew."""
-    _two_caches(stage, "two_caches_fixed.py")

@@ -10,10 +10,14 @@ import ast
 import fcntl
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO, Any
 from unittest.mock import patch
+
+from filelock import FileLock
 
 from tests.recordings.stage import Stage, acting
 
@@ -31,6 +35,7 @@ def program(stage: Stage, name: str) -> Any:
         exec(compile(tree, str(path), "exec"), module.__dict__)
     watch = _Watch(stage)
     watched: dict[str, Any] = {"open": watch.open, "Path": watch.path, "os": watch.os(), "fcntl": watch.fcntl()}
+    watched["FileLock"] = watch.file_lock
     module.__dict__.update(watched)
     return module
 
@@ -52,7 +57,7 @@ class _Watch:
         if worker is None:  # before the diagram begins, or a look of the scenario's own
             return
         path = Path(path)
-        shows = "" if what == "lock" else self.stage.shows(path.read_bytes())
+        shows = "" if what in ("lock", "unlock") else self.stage.shows(path.read_bytes())
         self.stage.tell(worker.who, what, path.name.removesuffix(".lock"), shows)
 
     def open(self, path: str, mode: str = "r") -> IO[str]:
@@ -85,6 +90,14 @@ class _Watch:
             self.tell("replace", target)
 
         return SimpleNamespace(**{**vars(os), "replace": replace})
+
+    @contextmanager
+    def file_lock(self, path: str, **options: Any) -> Iterator[None]:
+        """Hold a lock, and tell when it is taken and let go."""
+        with FileLock(path, **options):
+            self.tell("lock", path)
+            yield
+            self.tell("unlock", path)
 
     def fcntl(self) -> Any:
         """Return the module, which tells of locks."""

@@ -60,7 +60,11 @@ def test_every_recording_is_on_a_page(pageproof: Claims) -> None:
 def test_every_guarantee_shows_its_own_fault() -> None:
     """Each scenario that plays a store of ours has a fault that it shows, and a guarantee one that breaks it."""
     faults = all_faults()
-    programs = {name for name, scenario in all_scenarios().items() if scenario.play.__module__.endswith(".of_programs")}
+    programs = {
+        name
+        for name, scenario in all_scenarios().items()
+        if scenario.play.__module__.endswith((".of_programs", ".of_faults"))
+    }
     assert SHOWN_BY.keys() == all_scenarios().keys() - programs
     slugs = {slug for fault in faults.values() for slug in fault.breaks}
     guarantees = {name: fault for name, fault in SHOWN_BY.items() if name.replace("_", "-") in slugs}

@@ -42,14 +42,30 @@ class HierarchicalStore(Store):
         return self._children[session_id]
 
 
-trip = Path("trip.json")
-trip.write_text('{"messages": ["Porto?"], "children_ids": []}')
-store = HierarchicalStore()
-print("1.", store.get_session("trip")["messages"], store.get_children("trip"))
+def test_the_messages() -> None:
+    """Drop the cache, and read the messages that another worker has added."""
+    Path("trip.json").write_text('{"messages": [], "children_ids": []}')
+    store = HierarchicalStore()
+    store.get_session("trip")
+    Path("trip.json").write_text('{"messages": ["Hi."], "children_ids": []}')
+    store.invalidate_cache()
+    assert store.get_session("trip")["messages"] == ["Hi."]
 
-# another worker writes
-trip.write_text('{"messages": ["Porto?", "Yes."], "children_ids": ["day-1"]}')
-print("2.", store.get_session("trip")["messages"], store.get_children("trip"))
 
-store.invalidate_cache()
-print("3.", store.get_session("trip")["messages"], store.get_children("trip"))
+def test_the_children() -> None:
+    """Drop the cache, and read the children that another worker has added."""
+    Path("trip.json").write_text('{"messages": [], "children_ids": []}')
+    store = HierarchicalStore()
+    store.get_children("trip")
+    Path("trip.json").write_text('{"messages": [], "children_ids": ["day"]}')
+    store.invalidate_cache()
+    seen = store.get_children("trip")
+    assert seen == ["day"], f"{len(seen)} of 1 child is seen"
+
+
+for test in (test_the_messages, test_the_children):
+    try:
+        test()
+        print(f"{test.__name__}: passes")
+    except AssertionError as error:
+        print(f"{test.__name__}: fails, {error}")
