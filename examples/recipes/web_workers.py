@@ -1,0 +1,79 @@
+"""Start the app with two workers; four clients write to one session."""
+
+import json
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from time import monotonic
+
+WORKERS = 2
+CLIENTS_OF_EACH = 2
+MESSAGES = 25
+SECONDS = 30  # to wait for what comes at once on an idle machine
+
+
+def ask(client: HTTPConnection, method: str, body: str = "") -> dict[str, int]:
+    """Send one request for the session, and return what a worker said."""
+    client.request(method, "/trip", body)
+    response = client.getresponse()
+    said: dict[str, int] = json.load(response)
+    assert response.status == 200, said
+    return said
+
+
+def clients_of_each_worker(port: int) -> list[HTTPConnection]:
+    """Open connections until each worker has its clients.
+
+    A connection stays with the worker that has taken it.
+    """
+    found: dict[int, list[HTTPConnection]] = {}
+    until = monotonic() + SECONDS
+    while monotonic() < until:
+        client = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+        taken = found.setdefault(ask(client, "GET")["worker"], [])
+        if len(taken) < CLIENTS_OF_EACH:
+            taken.append(client)
+        else:
+            client.close()
+        clients = [client for taken in found.values() for client in taken]
+        if len(clients) == WORKERS * CLIENTS_OF_EACH:
+            return clients
+    raise RuntimeError(f"only {len(found)} workers have answered")
+
+
+def write(number: int, client: HTTPConnection) -> list[int]:
+    """Send the messages of one client, and return who answered."""
+    texts = [f"client {number}, message {count}" for count in range(MESSAGES)]
+    return [ask(client, "POST", text)["worker"] for text in texts]
+
+
+def main(port: int) -> None:
+    """Let all clients write at once, and count."""
+    clients = clients_of_each_worker(port)
+    with ThreadPoolExecutor(len(clients)) as pool:
+        answered = list(pool.map(write, range(len(clients)), clients))
+    for worker in sorted({worker for one in answered for worker in one}):
+        count = sum(one.count(worker) for one in answered)
+        print(f"a worker has answered {count} requests")
+    seen = {ask(client, "GET")["messages"] for client in clients}
+    print("messages that each client sees:", *seen)
+    for client in clients:
+        client.close()
+
+
+if __name__ == "__main__":
+    # A free port, listened to before the workers are: who is early waits.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        # uvicorn leaves its copy of the socket open until it ends.
+        python = [sys.executable, "-W", "ignore::ResourceWarning"]
+        command = [*python, "-m", "uvicorn", "web_app:app"]
+        command += ["--workers", str(WORKERS), "--fd", str(listening.fileno())]
+        command += ["--lifespan", "off", "--log-level", "warning"]
+        server = subprocess.Popen(command, pass_fds=[listening.fileno()])
+        try:
+            main(listening.getsockname()[1])
+        finally:
+            server.terminate()  # and with it its workers
+            server.wait(SECONDS)
