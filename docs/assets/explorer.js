@@ -34,7 +34,9 @@
     return step === undefined ? "has ended" : step.to === undefined ? `waits for the lock of ${node.lock}` : step.step
   }
   const outcome = node => {
-    if (Object.keys(node.next).length) return fate(node) || "some order from here keeps every message"
+    if (Object.keys(node.next).length) {
+      return fate(node) || (design.losing ? "some order from here keeps every message" : "no order loses a message")
+    }
     return node.loses ? `lost: ${told(node.loses)}` : "both workers have ended, and no message is lost"
   }
 

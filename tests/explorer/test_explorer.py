@@ -19,7 +19,7 @@ EACH = pytest.mark.parametrize("number", range(len(DESIGNS)), ids=[design.key fo
 
 def test_recording_is_what_the_code_does(pytestconfig: pytest.Config) -> None:
     """Every step of every order gives what stands in the recording; with `--update-examples` it is written."""
-    if pytestconfig.getoption("--update-examples"):
+    if pytestconfig.getoption("--update-examples", False):
         RECORDED.write_text(as_text(), "utf-8")
     assert RECORDED.read_text("utf-8") == as_text(), HINT
 
@@ -27,7 +27,7 @@ def test_recording_is_what_the_code_does(pytestconfig: pytest.Config) -> None:
 def test_page_shows_the_recording(pytestconfig: pytest.Config) -> None:
     """The tables of the page are what the recording makes of them; with `--update-examples` they are written."""
     text = PAGE.read_text("utf-8")
-    if pytestconfig.getoption("--update-examples"):
+    if pytestconfig.getoption("--update-examples", False):
         PAGE.write_text(written(text, TABLES), "utf-8")
     assert PAGE.read_text("utf-8") == written(text, TABLES), HINT
     assert sorted(names_in(text)) == sorted(TABLES)
