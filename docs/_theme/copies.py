@@ -21,7 +21,7 @@ from mkdocs.structure.nav import Navigation, Section
 from mkdocs.structure.pages import Page
 
 FENCE = re.compile(r"( *)(`{3,})(\w+)(?: \{(.*)\})?")
-LINK = re.compile(r"(?<=\]\()([^)#:]+\.md)(?=[)#])")
+LINK = re.compile(r"(?<=\]\()([^)#:\s]+)(?=[)#])")
 
 
 class Copies:
@@ -133,13 +133,14 @@ class Copier:
         return [(indent + line).rstrip() for line in (self.root / name).read_text("utf-8").strip().splitlines()]
 
     def link(self, found: re.Match[str]) -> str:
-        """Return where the link to a page's source leads from copy to copy."""
+        """Return where the link to a page's source, or to a file beside it, leads from copy to copy."""
         target = self.files.get_file_from_path(
             posixpath.normpath(posixpath.join(posixpath.dirname(self.page.file.src_uri), found[0]))
         )
-        if target is None or target.page is None:
+        if target is None:
             return found[0]  # mkdocs says what is wrong with it
-        return posixpath.relpath(place(target.page), posixpath.dirname(place(self.page)) or ".")
+        found_at = target.dest_uri if target.page is None else place(target.page)
+        return posixpath.relpath(found_at, posixpath.dirname(place(self.page)) or ".")
 
 
 # The reference

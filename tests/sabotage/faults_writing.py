@@ -703,6 +703,7 @@ FAULTS = {
         lock_released_between_read_and_write,
         ("no-lost-update",),
         "the lock is taken twice, to read and to write",
+        tests=("tests/explorer/test_explorer.py::test_recording_is_what_the_code_does",),
         found_by="orders-pairs",
     ),
     "hierarchical-store-locks-twice": Fault(

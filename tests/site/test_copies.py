@@ -64,7 +64,7 @@ def test_a_copy_has_every_program_and_output(built_site: BuiltSite) -> None:
 
 
 def test_links_lead_from_copy_to_copy(built_site: BuiltSite) -> None:
-    """A link to another page leads to its copy, and that is there."""
+    """A link to another page leads to its copy, a link to a file to that file, and both are there."""
     seen = 0
     for page in built_site.pages:
         for link in links(copy_of(page)):
@@ -73,7 +73,7 @@ def test_links_lead_from_copy_to_copy(built_site: BuiltSite) -> None:
                 continue
             path = built_site.folder / target.path.removeprefix(urlsplit(built_site.url).path)
             assert path.exists(), f"{page.source}: {link}"
-            assert path.suffix == ".md" or link == "./" or link.startswith("#"), f"{page.source}: {link}"
+            assert path.suffix not in ("", ".html") or link == "./" or link.startswith("#"), f"{page.source}: {link}"
             seen += 1
     assert seen > 300
 
