@@ -1,9 +1,8 @@
-"""Every page, three widths, both schemes: it looks as it did when somebody last looked and accepted it.
+"""A sample of pages, widths and schemes: each looks as it did when somebody last looked and accepted it.
 
 What is kept of a screenshot is its height and a few hundred shades of grey, so that the repository stays small:
 a changed sentence passes, a style that is gone, a colour, a box that moved or a page that grew do not.
-The normal run takes a sample; `FULL_GRID=1` looks at everything.
-`FULL_GRID=1 python3 dev.py test -n 0 tests/site/test_screenshots.py --update-examples` accepts what is there now.
+`python3 dev.py test -n 0 tests/site/test_screenshots.py --update-examples` accepts what is there now.
 """
 
 import base64
@@ -14,7 +13,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.full_grid import FULL_GRID
 from tests.site.browser import Reader, View, reader
 from tests.site.build import SITE_URL, BuiltSite, page_of, page_sources
 from tests.site.looks import FONT_CSS, difference, font, look
@@ -31,7 +29,7 @@ CASES = [
     pytest.param(source, view, id=f"{source}-{view}")
     for source in page_sources()
     for number, view in enumerate(VIEWS)
-    if FULL_GRID or number in SAMPLE.get(source, ())
+    if number in SAMPLE.get(source, ())
 ]
 NO_INDEX = {"config": {"lang": ["en"], "separator": " ", "pipeline": [], "fields": {}}, "docs": []}
 SHADE = 0.02
