@@ -1,8 +1,8 @@
-"""`RECORD_RUN=1` lets a whole run keep what it has done in `last_run.json`, from which the status page is written.
+"""`RECORD_RUN=1` lets a whole, green run keep what it has done in `last_run.json`; the status page is written from it.
 
 What is kept is counted by the run itself: outcomes of tests as pytest reports them, blocks that a passing test claims.
 The counts of the proofs are those of `tests/proofs/figures`: a run that counts something else fails.
-A run of a part of the suite, or of no test, keeps nothing and says so.
+A run of a part of the suite, or one in which a test failed, keeps nothing and says so.
 """
 
 from __future__ import annotations
@@ -84,6 +84,8 @@ class Recorder:
         """Return why the run is not kept; empty when it is."""
         if self.deselected or is_partial(config):
             return "it was of a part of the suite"
+        if FAILED in self.outcomes.values():
+            return "a test failed"
         return "" if self.outcomes else "it ran no test"
 
     def run(self) -> dict[str, Any]:
@@ -95,7 +97,7 @@ class Recorder:
             "system": f"{platform.system()}, {os.cpu_count()} cores",
             "switches": [name for name in SWITCHES if os.environ.get(name) == "1"],
             "seconds": round(time.monotonic() - self.began),
-            "tests": {name: outcomes[name] for name in (PASSED, FAILED, SKIPPED)},
+            "tests": {name: outcomes[name] for name in (PASSED, SKIPPED)},
             "pages": self._pages(),
             "proofs": proofs(),
             "versions": versions(),
