@@ -1,4 +1,4 @@
-"""Ask for a session that another thread holds, beside the loop and in it."""
+"""Change a session that another thread holds, beside the loop and in it."""
 
 import asyncio
 import threading
@@ -18,27 +18,27 @@ def hold(session: SessionData) -> SessionData:
     return session
 
 
-def ask() -> str:
-    """Ask for the session, and wait as long as the store does."""
+def add() -> str:
+    """Add a message, and wait as long as the store does."""
     try:
-        store.get_session("trip")
+        store.add_assistant_message("trip", "Porto it is.")
     except LockTimeout as error:
         return error.cause
-    return "read"
+    return "added"
 
 
-async def ask_in_a_thread() -> str:
-    """Ask in another thread than the loop's."""
-    return await asyncio.to_thread(ask)
+async def add_in_a_thread() -> str:
+    """Add in another thread than the loop's."""
+    return await asyncio.to_thread(add)
 
 
-async def ask_in_the_loop() -> str:
-    """Ask in the thread of the loop, which does nothing else meanwhile."""
-    return ask()
+async def add_in_the_loop() -> str:
+    """Add in the thread of the loop, which does nothing else meanwhile."""
+    return add()
 
 
 async def beside(way: Callable[[], Awaitable[str]]) -> list[str]:
-    """Ask in this way beside another request, and return what ended when."""
+    """Add in this way beside another request, and return what ended when."""
     ended = []
 
     async def first() -> None:
@@ -55,7 +55,7 @@ holder = threading.Thread(target=store.update, args=("trip", hold))
 holder.start()
 held.wait()
 try:
-    for way in (ask_in_a_thread, ask_in_the_loop):
+    for way in (add_in_a_thread, add_in_the_loop):
         print(f"{way.__name__}:")
         for number, what in enumerate(asyncio.run(beside(way)), 1):
             print(f"  {number}. {what}")
