@@ -126,6 +126,7 @@ def _reader(site: Site, folder: Path, env: Mapping[str, str]) -> Iterator[None]:
             patch.dict(os.environ, env, clear=True),
             patch.object(sys, "path", [str(folder), *sys.path]),
             patch.object(os, "_exit", left),
+            _logging_put_back(),
             # A test runner's own handlers would hide what a reader sees on stderr.
             patch.object(logging.getLogger(), "handlers", []),
             patch.object(threading, "excepthook", threading.__excepthook__),
@@ -140,6 +141,25 @@ def _reader(site: Site, folder: Path, env: Mapping[str, str]) -> Iterator[None]:
             if fresh(name) or str(getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
                 del sys.modules[name]
         sys.modules.update(kept)
+
+
+@contextmanager
+def _logging_put_back() -> Iterator[None]:
+    """Take back what a block says about logging: which logger writes what, and where."""
+    manager = logging.root.manager
+
+    def loggers() -> list[logging.Logger]:
+        return [each for each in manager.loggerDict.values() if isinstance(each, logging.Logger)]
+
+    disabled_below = manager.disable
+    before = {each: (each.level, each.propagate, each.disabled, list(each.handlers)) for each in loggers()}
+    try:
+        yield
+    finally:
+        logging.disable(disabled_below)
+        for each in loggers():
+            level, each.propagate, each.disabled, each.handlers = before.get(each, (logging.NOTSET, True, False, []))
+            each.setLevel(level)
 
 
 @contextmanager

@@ -474,6 +474,33 @@ def test_everything_is_put_back(tmp_path: Path) -> None:
     assert (Path.cwd(), dict(os.environ), list(sys.path), sys.modules["__main__"], print) == before
 
 
+def test_what_a_block_says_about_logging_is_put_back(tmp_path: Path) -> None:
+    """A page that quiets a logger, or the log as a whole, quiets it for itself alone."""
+    name = f"toy of {tmp_path}"
+    loud = f"""
+        '''py
+        import logging
+        class Printing(logging.Handler):
+            def emit(self, record):
+                print(record.getMessage())
+                #> heard
+        logging.getLogger({name!r}).addHandler(Printing())
+        logging.getLogger({name!r}).warning("heard")
+        '''
+        """
+    quiet = f"""
+        '''py
+        import logging
+        logging.getLogger({name!r}).setLevel(logging.ERROR)
+        logging.getLogger({name!r}).propagate = False
+        logging.disable(logging.CRITICAL)
+        '''
+        """
+    for number, text in enumerate((quiet, loud, loud)):
+        site = write(tmp_path / str(number), text)
+        play(site, site.census.cases[0])
+
+
 def test_a_block_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that waits for ever fails, in this process, in a script and in a console."""
     monkeypatch.setattr("tests.pageproof.process.SECONDS", 0.2)
