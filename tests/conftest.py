@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.no_skips",
     "tests.long_first",
+    "tests.old_objects",
     "tests.servers.fixtures",
     "tests.pageproof.plugin",
     "tests.docs.proof",
