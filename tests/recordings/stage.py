@@ -305,10 +305,15 @@ class Life:
             self.ended(told=told)
 
     def ended(self, *, told: bool = True) -> None:
-        """Wait for its end, and write down how it has ended."""
+        """Wait for its end, and write down how it has ended.
+
+        Whoever has given up its wait for a lock of that process is granted it now, and lets it go: that is waited for
+        too, since the next try would find the lock taken for this instant.
+        """
         self._alive = False
         _, status = os.waitpid(self.pid, 0)
         os.close(self._heard)
+        until(lambda: not any(thread.name.startswith("readfresh waits for") for thread in threading.enumerate()))
         if told:
             self._stage.note(self.who, f"killed by {signal.Signals(-os.waitstatus_to_exitcode(status)).name}")
 
