@@ -101,6 +101,15 @@ def summary(markdown: str) -> str:
     return words
 
 
+def untabbed(markdown: str) -> Iterator[str]:
+    """Yield the lines of a page, with the tabs one below the other, each under its name."""
+    inside = False
+    for line in markdown.splitlines():
+        tab = re.fullmatch('=== "(.*)"', line)
+        inside = bool(tab) or inside and (not line or line.startswith("    "))
+        yield f"**{tab[1]}**" if tab else line.removeprefix("    ") if inside else line
+
+
 class Copier:
     """Makes the copy of one page."""
 
@@ -110,7 +119,7 @@ class Copier:
     def lines(self, markdown: str) -> Iterator[str]:
         """Yield the lines of the copy."""
         closing = ""
-        for line in markdown.splitlines():
+        for line in untabbed(markdown):
             fence = FENCE.fullmatch(line)
             if closing:
                 closing = "" if line == closing else closing

@@ -1,4 +1,8 @@
-"""Start the app with two workers; four clients write to one session."""
+"""Start the app with two workers; four clients write to one session.
+
+python web_workers.py uvicorn
+python web_workers.py gunicorn
+"""
 
 import json
 import socket
@@ -12,6 +16,13 @@ WORKERS = 2
 CLIENTS_OF_EACH = 2
 MESSAGES = 25
 SECONDS = 30  # to wait for what comes at once on an idle machine
+# {} is the open socket on which the server listens.
+SERVERS = {
+    "uvicorn": "uvicorn web_app:app --workers 2 --fd {}"
+    " --lifespan off --log-level warning",
+    "gunicorn": "gunicorn wsgi_app:app --workers 2 --bind fd://{}"
+    " --threads 4 --preload --log-level warning",
+}
 
 
 def ask(client: HTTPConnection, method: str, body: str = "") -> dict[str, int]:
@@ -64,13 +75,13 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
+    server_name = sys.argv[1] if len(sys.argv) > 1 else "uvicorn"
     # A free port, listened to before the workers are: who is early waits.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # uvicorn leaves its copy of the socket open until it ends.
-        python = [sys.executable, "-W", "ignore::ResourceWarning"]
-        command = [*python, "-m", "uvicorn", "web_app:app"]
-        command += ["--workers", str(WORKERS), "--fd", str(listening.fileno())]
-        command += ["--lifespan", "off", "--log-level", "warning"]
+        python = [sys.executable, "-W", "ignore::ResourceWarning", "-m"]
+        words = SERVERS[server_name].format(listening.fileno()).split()
+        command = [*python, *words]
         server = subprocess.Popen(command, pass_fds=[listening.fileno()])
         try:
             main(listening.getsockname()[1])
