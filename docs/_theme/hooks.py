@@ -1,4 +1,4 @@
-"""What the build adds to the site: diagrams and plots that are drawn, links from the reference to the guarantees."""
+"""What the build adds to the site: diagrams and plots that are drawn, the changelog, and links to the guarantees."""
 
 import hashlib
 import importlib.metadata
@@ -122,6 +122,17 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         file = files.get_file_from_path(name)
         assert file is not None, f"docs/{name} is missing"
         files.remove(file)
+
+
+@event_priority(200)  # before copies.py takes the source
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put the versions of CHANGELOG.md, whose links begin at the top of the project, where a comment asks for them."""
+    del files
+    if "<!-- changelog -->" not in markdown:
+        return markdown
+    text = Path(config.config_file_path, "..", "CHANGELOG.md").resolve().read_text("utf-8")
+    up = "../" * page.file.src_uri.count("/")
+    return markdown.replace("<!-- changelog -->", text[text.index("## ") :].replace("](docs/", f"]({up}"))
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:

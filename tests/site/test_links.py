@@ -34,6 +34,7 @@ HOSTS = {
     "rich.readthedocs.io",
     "sqlite.org",
     "squidfunk.github.io",  # Material's own credit in the footer
+    "wiki.postgresql.org",
     "www.usenix.org",
     "www.pgbouncer.org",
     "www.postgresql.org",
