@@ -106,7 +106,7 @@ def untabbed(markdown: str) -> Iterator[str]:
     inside = False
     for line in markdown.splitlines():
         tab = re.fullmatch('=== "(.*)"', line)
-        inside = bool(tab) or inside and (not line or line.startswith("    "))
+        inside = bool(tab) or (inside and (not line or line.startswith("    ")))
         yield f"**{tab[1]}**" if tab else line.removeprefix("    ") if inside else line
 
 
