@@ -252,8 +252,10 @@ def works(command: list[str]) -> bool:
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what would make this Python look or install elsewhere."""
+    """Return the environment without what would make this Python look or install elsewhere, or compile again."""
     elsewhere = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"}
+    # The tests start thousands of Pythons, and each would compile the modules of this project anew.
+    elsewhere.add("PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
     # The scripts of .venv come first, as after activating it; Material's advert for another tool stays out.
     path = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from importlib import import_module
 from time import monotonic
 
 WORKERS = 2
@@ -81,10 +82,14 @@ if __name__ == "__main__":
         # uvicorn leaves its copy of the socket open until it ends.
         python = [sys.executable, "-W", "ignore::ResourceWarning", "-m"]
         words = SERVERS[server_name].format(listening.fileno()).split()
+        # If the app is broken, it fails here and not in each worker.
+        import_module(words[1].split(":")[0])
         command = [*python, *words]
+        port = listening.getsockname()[1]
         server = subprocess.Popen(command, pass_fds=[listening.fileno()])
-        try:
-            main(listening.getsockname()[1])
-        finally:
-            server.terminate()  # and with it its workers
-            server.wait(SECONDS)
+    # Only the server listens now: if it ends, so does this program.
+    try:
+        main(port)
+    finally:
+        server.terminate()  # and with it its workers
+        server.wait(SECONDS)

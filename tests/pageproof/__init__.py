@@ -3,11 +3,11 @@
 Read in this order:
 
 scan      find every block, refuse what merely looks like one
-site      what is to be proved: pages, blocks, and the cases that a reader runs together
 failure   how a block fails
+diagram   draw and lint Mermaid
+site      what is to be proved: pages, blocks, and the cases that a reader runs together
 python    run a block in this process, with the round trip of its output
 process   run scripts and consoles as real processes
-diagram   draw and lint Mermaid
 play      run a case and compare
 lint      lint every program with ruff
 rendered  compare the scan with the HTML that readers see

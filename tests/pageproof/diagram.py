@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from functools import cache
 
 import mermaidx  # type: ignore[import-untyped]
@@ -27,7 +28,16 @@ _COLOUR = re.compile(r"\b(?:fill|stroke|color|background)\s*:|\brgba?\(|\bhsla?\
 _ENTITY = re.compile(r"#(?:\d+|[a-z]+);")
 
 
-def check(block: Block) -> None:
+Draw = Callable[[str], str]
+"""Returns the SVG of a diagram, or raises an error whose text is Mermaid's own."""
+
+
+def mermaid(text: str) -> str:
+    """Draw the diagram as Mermaid does where nobody has set it up: half a second for each."""
+    return str(mermaidx.render(text).svg())
+
+
+def check(block: Block, draw: Draw = mermaid) -> None:
     """Lint the diagram, draw it, and look for its words in the drawing."""
     lines = block.text.splitlines()
     kind = lines[0].split(" ")[0] if lines else ""
@@ -43,7 +53,7 @@ def check(block: Block) -> None:
         if "#" in _ENTITY.sub("", line):
             raise BlockFailed(block, "`#`: what follows it is not drawn. Write #35; or leave it out", number)
     labels = _sequence(block, body) if kind == "sequenceDiagram" else _graph(block, body)
-    drawn = _draw(block)
+    drawn = _drawn(block, draw)
     for number, label in labels:
         if _bare(label) not in drawn:
             raise BlockFailed(block, f"not drawn as it is written: {label}", number)
@@ -114,9 +124,9 @@ def _bare(text: str) -> str:
     return re.sub(r"\s|[`*]", "", re.sub(r"<br ?/?>", "", text))
 
 
-def _draw(block: Block) -> str:
+def _drawn(block: Block, draw: Draw) -> str:
     """Return the bare text of the drawing."""
-    drawn, error = _svg(block.text)
+    drawn, error = _svg(block.text, draw)
     if error:
         # Mermaid shows the line and a caret below it; the caret's own line says nothing to a page's writer.
         line = re.search(r"line (\d+)", error)
@@ -125,10 +135,9 @@ def _draw(block: Block) -> str:
     return _bare(html.unescape(re.sub(r"<[^>]*>", "", svg)))
 
 
-@cache
-def _svg(text: str) -> tuple[str, str]:
-    # Once for each text: a drawing takes about half a second.
+@cache  # once for each text, however often its page is spoiled
+def _svg(text: str, draw: Draw) -> tuple[str, str]:
     try:
-        return mermaidx.render(text).svg(), ""
+        return draw(text), ""
     except Exception as error:  # whatever the engine raises, the diagram cannot be drawn
         return "", str(error) or type(error).__name__

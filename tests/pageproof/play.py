@@ -50,9 +50,19 @@ def play(site: Site, case: Case, *, rewrite: bool = False, prepare: Prepare | No
                 os.environ.update(env)
             actual = _play(site, case, folder, env)
     for block, text in actual.items():
-        if not rewrite and _trimmed(block, block.text) != _trimmed(block, text):
+        if not rewrite and differs(block, text):
             raise differing(block, text)
     return actual
+
+
+def differs(block: Block, text: str) -> bool:
+    """Whether the page shows something else than what the block has to show."""
+
+    def trimmed(text: str) -> object:
+        # Editors strip spaces at line ends; in a program they mean nothing, in an output they are compared.
+        return [line.rstrip() for line in text.splitlines()] if block.language == "py" else text
+
+    return trimmed(block.text) != trimmed(text)
 
 
 def _play(site: Site, case: Case, folder: Path, env: dict[str, str]) -> dict[Block, str]:
@@ -82,7 +92,7 @@ def _play(site: Site, case: Case, folder: Path, env: dict[str, str]) -> dict[Blo
             actual[block] = file.read_bytes().decode()
         elif block.language == "mermaid":
             actual[block] = _recorded(site, block, folder)
-            diagram.check(block if actual[block] == block.text else replace(block, text=actual[block]))
+            diagram.check(block if actual[block] == block.text else replace(block, text=actual[block]), site.draw)
         else:
             _check_settings(site, block)
     if output and script:
@@ -99,11 +109,6 @@ def _recorded(site: Site, block: Block, folder: Path) -> str:
         return site.recordings[name](folder)
     except Exception as error:  # whatever a scenario raises, the page cannot be held to it
         raise BlockFailed(block, f"its recording raised {type(error).__name__}: {error}") from error
-
-
-def _trimmed(block: Block, text: str) -> object:
-    # Editors strip spaces at line ends; in a program they mean nothing, in an output they are compared.
-    return [line.rstrip() for line in text.splitlines()] if block.language == "py" else text
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from .diagram import Draw, mermaid
 from .scan import Block, Problem, scan_docstrings, scan_page
 
 
@@ -55,6 +56,8 @@ class Site:
 
     Where there are any, a sequence diagram without one is a problem, unless it says why: ``unrecorded="…"``.
     """
+    draw: Draw = mermaid
+    """How the site draws its diagrams, where it does so by itself."""
     unrun_budget: int = 0
     """How many blocks say why they are not run. It may only fall."""
     unrecorded_budget: int = 0

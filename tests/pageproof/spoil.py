@@ -1,13 +1,13 @@
-"""Prove that each check can fail: spoil one block at a time, in memory, and see it turn red."""
+"""Prove that each check can fail: spoil blocks in memory, and see each of them turn red."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .failure import BlockFailed
-from .play import play
+from .play import differs, play
 from .scan import Block
 from .site import Case, Site
 
@@ -24,23 +24,46 @@ _SPOILED = {
 def survivors(site: Site, case: Case, blocks: Sequence[Block] | None = None) -> list[str]:
     """Return the blocks of a case whose check stays green when they are spoiled, as `page:line: how`.
 
-    Each takes a run of the whole case; with `blocks`, it is these that are spoiled, not all.
+    What a run is compared with is spoiled in all blocks at once, since each is compared by itself.
+    What has to stop the run takes a run for each block. With `blocks`, it is these that are spoiled, not all.
     """
-    alive: list[str] = []
+    bad = {block: spoiled(block) for block in case.blocks if blocks is None or block in blocks}
+    compared = {block: text for block, text in bad.items() if _is_compared(block)}
+    alive = _never_different(site, case, compared) if compared else []
     for at, block in enumerate(case.blocks):
-        if blocks is not None and block not in blocks:
-            continue
-        bad = spoiled(block)
-        try:
-            play(site, replace(case, blocks=(*case.blocks[:at], bad, *case.blocks[at + 1 :])))
-        except BlockFailed as failure:
-            # A file is spoiled through the script that imports it; all else has to fail by itself.
-            if block.get("run") == "file" or failure.block is bad:
-                continue
-            alive.append(f"{block.name}: spoiled, but it was {failure} that failed")
-        else:
-            alive.append(f"{block.name}: spoiled, and still green")
+        if block in bad and block not in compared:
+            # A file is spoiled through the script that imports it, further down; all else has to fail by itself.
+            is_file = block.get("run") == "file"
+            below = case.blocks[at + 1 :] if is_file else ()
+            try:
+                play(site, replace(case, blocks=(*case.blocks[:at], bad[block], *below)))
+            except BlockFailed as failure:
+                if not is_file and failure.block is not bad[block]:
+                    alive.append(f"{block.name}: spoiled, but it was {failure} that failed")
+            else:
+                alive.append(f"{block.name}: spoiled, and still green")
     return alive
+
+
+def _never_different(site: Site, case: Case, bad: Mapping[Block, Block]) -> list[str]:
+    """Run the case once, with these of its blocks spoiled, and return those that show what the run has shown."""
+    try:
+        actual = play(site, replace(case, blocks=tuple(bad.get(block, block) for block in case.blocks)), rewrite=True)
+    except BlockFailed as failure:
+        return [f"{block.name}: spoiled, but it was {failure} that failed" for block in bad]
+    same = (block for block, text in bad.items() if not differs(text, actual.get(text, text.text)))
+    return [f"{block.name}: spoiled, and still green" for block in same]
+
+
+def _is_compared(block: Block) -> bool:
+    """Whether the block shows what a run has shown, so that a spoiled one is run to its end and differs."""
+    if block.language == "py":
+        return not block.get("run") and not block.get("raises") and bool(_outputs(block))
+    return block.language in ("text", "json", "console") or (block.language == "mermaid" and bool(block.get("run")))
+
+
+def _outputs(block: Block) -> list[int]:
+    return [at for at, line in enumerate(block.text.splitlines()) if line.lstrip().startswith("#> ")]
 
 
 def spoiled(block: Block) -> Block:
@@ -50,9 +73,9 @@ def spoiled(block: Block) -> Block:
         if block.get("raises"):
             return replace(block, attributes={**block.attributes, "raises": "Spoiled"})
         lines = text.splitlines(keepends=True)
-        outputs = [at for at, line in enumerate(lines) if line.lstrip().startswith("#> ")]
-        if outputs and not block.get("run"):
-            lines[outputs[-1]] = lines[outputs[-1]].rstrip("\n") + " spoiled\n"
+        if _is_compared(block):
+            last = _outputs(block)[-1]
+            lines[last] = lines[last].rstrip("\n") + " spoiled\n"
             return replace(block, text="".join(lines))
         return replace(block, text=text + ("raise SystemExit\n" if block.get("run") == "file" else _FAILURE))
     if block.language == "console":

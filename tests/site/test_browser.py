@@ -1,6 +1,6 @@
 """Every page, as readers see it: wide and on a phone, light and dark, loaded directly and reached by clicks.
 
-The normal run clicks through all pages on a dark phone, and loads every eighth page directly, in one view each.
+The normal run clicks through the first pages on a dark phone, and loads every eighth page directly, in one view each.
 `FULL_GRID=1` looks at every page in every view both ways; .ci/run sets it.
 """
 
@@ -17,6 +17,8 @@ from tests.site.browser import VIEWS, View, faults_of, reader
 from tests.site.build import DOCS, BuiltSite, SitePage, page_of, page_sources
 
 SOURCES = page_sources()
+CLICKED = 16
+"""How many pages the normal run reaches by clicks."""
 
 
 def report(faults: list[str], where: str) -> None:
@@ -76,7 +78,7 @@ def test_pages_reached_by_clicks(browser: Browser, built_site: BuiltSite, view: 
             found = faults_of(it, page.diagrams, accessibility=looks)
             faults += [f"docs/{page.source} in {view}: {fault}" for fault in found]
             onward = it.page.locator("a.md-footer__link--next")
-            if not onward.count():
+            if not onward.count() or (not FULL_GRID and len(visited) == CLICKED):
                 break
             onward.click()
             title = it.page.locator("article h1")
@@ -89,7 +91,9 @@ def test_pages_reached_by_clicks(browser: Browser, built_site: BuiltSite, view: 
             it.wait_for_diagrams()
         assert it.page.evaluate("() => window.loadedOnce"), "the clicks loaded pages anew instead of navigating"
     report(faults, "reached by clicks:")
-    assert sorted(visited) == sorted(by_address), "not every page is reached by next"
+    assert len(visited) == len(set(visited)) == (len(by_address) if FULL_GRID else CLICKED), (
+        "not all are reached by next"
+    )
 
 
 def test_diagrams_follow_the_scheme(browser: Browser, built_site: BuiltSite) -> None:
@@ -200,7 +204,7 @@ def test_diagrams_need_no_javascript(browser: Browser, built_site: BuiltSite, vi
 
 def test_diagrams_on_paper(browser: Browser, built_site: BuiltSite) -> None:
     """Printed from the dark scheme, diagrams are in the colours of the light one, and none is cut off at the side."""
-    page = max(built_site.pages, key=lambda page: page.diagrams)
+    page = page_of(built_site.folder, "how-it-works/anomalies.md")
     text = "() => getComputedStyle(document.querySelector('article .mermaid text')).fill"
     with reader(browser, built_site, VIEWS[0]) as light, reader(browser, built_site, VIEWS[1]) as dark:
         for it in (light, dark):

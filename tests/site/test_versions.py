@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.site.build import ROOT, SITE_URL, BuiltSite
+from tests.full_grid import FULL_GRID
+from tests.site.build import ROOT, SITE_URL
 
+__test__ = FULL_GRID  # these build the site twice more
 WORKFLOW = ".github/workflows/docs.yml"
-BUILT_FROM = ("mkdocs.yml", "docs", "examples", "src", "tests/benchmark/results.json")
+BUILT_FROM = ("mkdocs.yml", "CHANGELOG.md", "docs", "examples", "src", "tests/benchmark/results.json")
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +82,3 @@ def test_a_missing_address_is_answered_at_the_root(clone: Path) -> None:
     html = BeautifulSoup(git(clone, "--git-dir=host", "show", "gh-pages:404.html"), "html.parser")
     assert next(link["href"] for link in html.select("article li a")) == "/docs/latest/guarantees/"
     assert git(clone, "--git-dir=host", "show", "gh-pages:llms.txt").startswith("# readfresh")
-
-
-def test_a_site_without_versions_asks_for_none(built_site: BuiltSite) -> None:
-    """Where mike did not build it, the site does not ask for a list of versions that is not there."""
-    config = built_site.pages[0].html.select_one("script#__config")
-    assert config is not None
-    assert json.loads(config.get_text())["version"]["provider"] == ""

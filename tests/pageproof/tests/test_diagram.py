@@ -116,5 +116,5 @@ def test_a_word_that_is_not_drawn_is_red(tmp_path: Path, monkeypatch: pytest.Mon
     """The lint knows some ways in which words get lost; the drawing knows all."""
     words = ["worker A", "B", 'lock <id> & "x"', "the rename #1", "twice", "done", "at once"]
     drawing = html.escape("".join(word for word in words if word != lost))
-    monkeypatch.setattr("tests.pageproof.diagram._svg", lambda _: (f"<svg><text>{drawing}</text></svg>", ""))
+    monkeypatch.setattr("tests.pageproof.diagram._svg", lambda *_: (f"<svg><text>{drawing}</text></svg>", ""))
     assert f"docs/index.md:{line}: not drawn as it is written" in failure(write(tmp_path, _page(SEQUENCE)))

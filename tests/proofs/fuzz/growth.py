@@ -103,7 +103,6 @@ def cost_of(action: Callable[[], object], *, memory: bool = True) -> Cost:
             tracemalloc.reset_peak()
 
     before = sys.getprofile()
-    gc.collect()
     gc.disable()  # what an earlier test has left would be taken away in here, and its finalizers counted
     if memory:
         tracemalloc.start()
