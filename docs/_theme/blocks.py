@@ -37,8 +37,9 @@ def with_copy(found: re.Match[str]) -> str:
 
 
 def runnable(language: str, shown: str) -> str:
-    """Return the lines that are run: of a console the commands, of Python all but the outputs."""
+    """Return the lines that are run: of a console the commands, of Python all but outputs and marks of remarks."""
     lines = shown.strip("\n").split("\n")
     if language == "console":
         return "\n".join(line.removeprefix("$ ") for line in lines if line.startswith("$ "))
-    return "\n".join(line for line in lines if not line.lstrip().startswith("#>"))
+    # A mark such as `# (1)!` becomes a button for the remark of that number.
+    return "\n".join(re.sub(r" +# \(\d+\)!$", "", line) for line in lines if not line.lstrip().startswith("#>"))

@@ -11,6 +11,7 @@
     set(".md-typeset__scrollwrap", "tabindex", "0")
     set(".md-typeset__scrollwrap", "role", "group")
     set(".md-typeset__scrollwrap", "aria-label", "Table")
+    set(".md-annotation__index", "aria-label", "Remark on this line")
     set(".md-code__button:not([aria-label])", "aria-label", "Copy to clipboard")
     // The lists of pages are named apart from the headings that a page may have of the same words;
     // and where a section has a page of its own, its name is in the link to that, and the label is empty.

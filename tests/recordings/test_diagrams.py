@@ -75,7 +75,7 @@ def test_every_guarantee_shows_its_own_fault() -> None:
 @pytest.mark.parametrize("name", SHOWN_BY)
 def test_a_broken_store_turns_the_diagram_red(name: str, pageproof: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
     """The failure says which lines of the page the broken store does not draw."""
-    monkeypatch.setattr(diagram, "check", lambda _block: None)  # whether it can be drawn is not the question here
+    monkeypatch.setattr(diagram, "check", lambda *_: None)  # whether it can be drawn is not the question here
     case = next(case for case in pageproof.census.cases if case.blocks[0].get("run") == name)
     red = kill(pageproof.site, case, all_faults()[SHOWN_BY[name]].apply)
     assert red, f"the diagram of {name} is the same with {SHOWN_BY[name]}"

@@ -12,7 +12,7 @@ from bs4 import Tag
 from playwright.sync_api import Browser
 
 from tests.full_grid import FULL_GRID
-from tests.site.browser import VIEWS, reader
+from tests.site.browser import VIEWS, faults_of, reader
 from tests.site.build import BuiltSite, SitePage, page_of
 
 
@@ -25,11 +25,12 @@ class Shown:
 
     @property
     def runs(self) -> str:
-        """What of it is run: of a console the commands, of Python all but the outputs."""
+        """What of it is run: of a console the commands, of Python all but outputs and marks of remarks."""
         if self.language == "console":
             return "\n".join(line[2:] for line in self.lines if line[:2] == "$ ")
         if self.language == "py":
-            return "\n".join(line for line in self.lines if line.lstrip()[:2] != "#>")
+            lines = (line for line in self.lines if line.lstrip()[:2] != "#>")
+            return "\n".join(line.partition("  # (1)!")[0].partition("  # (2)!")[0] for line in lines)
         return "\n".join(self.lines)
 
     @property
@@ -67,6 +68,18 @@ def copied(browser: Browser, site: BuiltSite, pages: list[SitePage]) -> Iterator
                 texts.append(it.page.evaluate("() => navigator.clipboard.readText()"))
             assert not it.take_complaints()
             yield page, texts
+
+
+def test_a_remark_stands_behind_a_button_at_its_line(browser: Browser, built_site: BuiltSite) -> None:
+    """The mark of a remark becomes a button, and the remark is read by pressing it; axe has nothing against it."""
+    with reader(browser, built_site, VIEWS[2]) as it:
+        it.open("quickstart/")
+        buttons = it.page.locator("article .md-annotation__index")
+        assert buttons.count() == 2
+        assert it.page.get_by_text("(1)!").count() == 0
+        buttons.first.click()
+        it.page.get_by_text("The function is called while the lock is held").locator("visible=true").wait_for()
+        assert faults_of(it, 1, accessibility=True) == []
 
 
 def test_a_copy_button_copies_what_runs(browser: Browser, built_site: BuiltSite) -> None:

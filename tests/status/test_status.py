@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.docs.proof import pytest_pageproof_site
+from tests.full_grid import sample
 from tests.proofs.rungs import PARTS
 from tests.status.page import COUNTS, PAGE, kept, tables
 from tests.status.record import LAST_RUN, ROOT, VARIABLE, Recorder, commit_of, keep, proofs, versions
@@ -108,18 +109,17 @@ def test_a_run_keeps_what_it_has_done(tmp_path: Path, side_by_side: tuple[str, .
     assert "the run is kept" in said
 
 
-@pytest.mark.parametrize(
-    ("arguments", "record", "more", "reason"),
-    [
-        (("-k", "passes"), True, "", "it was of a part of the suite"),
-        (("tests/test_toy.py::test_passes",), True, "", "it was of a part of the suite"),
-        ((), True, FAILS, "a test failed"),
-        ((), True, FAILS_AFTERWARDS, "a test failed"),
-        ((), True, "import no_such_module", "a test failed"),
-        ((), False, "", None),
-    ],
-    ids=["-k", "one test", "fails", "fails when it is taken down", "cannot be collected", "not asked to"],
-)
+CASES = [
+    pytest.param(("-k", "passes"), True, "", "it was of a part of the suite", id="-k"),
+    pytest.param(("tests/test_toy.py::test_passes",), True, "", "it was of a part of the suite", id="one test"),
+    pytest.param((), True, FAILS, "a test failed", id="fails"),
+    pytest.param((), True, FAILS_AFTERWARDS, "a test failed", id="fails when it is taken down"),
+    pytest.param((), True, "import no_such_module", "a test failed", id="cannot be collected"),
+    pytest.param((), False, "", None, id="not asked to"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "record", "more", "reason"), sample(CASES, 3))
 def test_what_is_not_whole_and_green_is_not_kept(
     tmp_path: Path, arguments: tuple[str, ...], record: bool, more: str, reason: str | None
 ) -> None:
