@@ -165,7 +165,7 @@ def reference(name: str, root: Path) -> Iterator[str]:
     """Yield what the docstrings say of this name, as mkdocstrings has it: everything public that has one."""
     module, _, rest = name.partition(".")
     assert module == "readfresh", name
-    yield from described(package(root)[rest], name, 3)
+    yield from described(package(root)[rest], name, 2)
 
 
 def described(thing: griffe.Object | griffe.Alias, name: str, level: int) -> Iterator[str]:

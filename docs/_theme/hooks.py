@@ -149,7 +149,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         text = Path(config.config_file_path, "..", RESULTS).resolve().read_text("utf-8")
         results = json.loads(text)
         html = re.sub(r"<!-- plot ([\w-]+) -->", lambda named: drawn(PLOTS[named[1]], results), html)
-    return with_guarantees(html, page, files) if page.file.src_uri == "reference/api.md" else html
+    return with_guarantees(html, page, files) if page.file.src_uri.startswith("reference/api/") else html
 
 
 @event_priority(-100)  # after the plugin has found the diagrams

@@ -25,7 +25,7 @@ PAGES = {
     "five diagrams": "how-it-works/anomalies/",
     "no diagram": "glossary/",
     "guarantee": "guarantees/read-fresh/",
-    "reference": "reference/api/",
+    "reference": "reference/api/default-session-store/",
     "matrix": "conformance/matrix/",
     "missing": "404.html",
 }
