@@ -291,7 +291,7 @@ def test_a_place_of_a_machine_is_seen() -> None:
 
 
 def test_the_import_is_light() -> None:
-    """Importing readfresh imports its own dependency and the standard library; platformdirs only when it is asked."""
+    """Importing readfresh imports what a store is made of: what it depends on, and OpenSSL, only when it is used."""
     code = (
         "import sys, json; before = set(sys.modules); import readfresh; "
         "print(json.dumps(sorted(set(sys.modules) - before)))"
@@ -299,9 +299,12 @@ def test_the_import_is_light() -> None:
     done = subprocess.run([sys.executable, "-I", "-c", code], text=True, capture_output=True, check=True)
     names = {name.split(".")[0] for name in json.loads(done.stdout)}
     outside = names - set(sys.stdlib_module_names) - {"readfresh"}
-    assert outside == {"filelock"}
+    assert outside == set()
     heavy = {"sqlite3", "multiprocessing", "unittest", "xml", "http", "email", "tkinter", "pydoc", "typing_extensions"}
-    assert names.isdisjoint(heavy | {"asyncio", "concurrent", "ssl"})
-    asks = "import sys, readfresh; readfresh.default_session_dir(); print('platformdirs' in sys.modules)"
+    assert names.isdisjoint(heavy | {"asyncio", "concurrent", "ssl", "uuid", "hashlib"})
+    asks = (
+        "import sys, readfresh; readfresh.default_session_dir(); readfresh.disk.system_disk(); "
+        "print('platformdirs' in sys.modules, 'filelock' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-I", "-c", asks], text=True, capture_output=True, check=True)
-    assert done.stdout.strip() == "True"
+    assert done.stdout.split() == ["True", "True"]

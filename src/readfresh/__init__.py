@@ -38,7 +38,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from readfresh.chat import ChatStore
-from readfresh.damage import Finding, Rescued, rescue, verify
 from readfresh.default import DefaultSessionStore, default_session_dir, get_default_session_store
 from readfresh.errors import (
     LockTimeout,
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from readfresh.agents import LocalManagedAgent
     from readfresh.answers import AnswerStream
     from readfresh.bots import BotSessionManager
+    from readfresh.damage import Finding, Rescued, rescue, verify
     from readfresh.database import DbSessionAdapter
     from readfresh.respond import Usage
     from readfresh.turns import Turn, turns_of
@@ -116,10 +116,14 @@ if not TYPE_CHECKING and find_spec("sqlalchemy") is None:
 _LATER = {
     "AnswerStream": "answers",
     "BotSessionManager": "bots",
+    "Finding": "damage",
     "LocalManagedAgent": "agents",
+    "Rescued": "damage",
     "Turn": "turns",
     "Usage": "respond",
+    "rescue": "damage",
     "turns_of": "turns",
+    "verify": "damage",
 }
 """What a program that only keeps sessions does without, asyncio with it, and where it stands."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from types import EllipsisType
@@ -40,7 +39,9 @@ logger = logging.getLogger("readfresh")
 
 def random_id() -> str:
     """Return an id that nobody else has."""
-    return str(uuid.uuid4())
+    from uuid import uuid4  # takes longer to import than all that stands here
+
+    return str(uuid4())
 
 
 class ChatStore(SessionStore[S]):

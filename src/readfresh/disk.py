@@ -23,13 +23,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
-
-from filelock import BaseFileLock, FileLock, Timeout
 
 from readfresh.pins import Pin, Version, close_all
 from readfresh.waiting import IS_POSSIBLE, let_go, wait_for
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 # Where flock(2) cannot be waited for: with 8 processes the 99th percentile of the wait is 20 ms; with filelock's own
 # 50 ms it is 101 ms.
@@ -235,6 +236,10 @@ class Disk:
 @cache
 def system_disk() -> Disk:
     """Return the disk of the platform that this runs on, the same for all stores of the process."""
+    # It takes a quarter as long to import as all else of a store, so not before there is one; and not as late as the
+    # first lock, when the process may have no file left to open.
+    import filelock  # noqa: F401
+
     if sys.platform == "win32":
         from readfresh.disk_windows import WindowsDisk
 
@@ -296,6 +301,8 @@ class _ThreadLock:
 
     def taken(self, path: str, timeout_seconds: float = 0) -> _Taken | None:
         """Return the lock of the file, which is asked for until the time has passed; None when it was not free."""
+        from filelock import Timeout
+
         file_lock, self._file_lock = self._file_lock or self._made(path), None
         try:
             try:
@@ -316,6 +323,8 @@ class _ThreadLock:
         return _Taken(HeldLock(path, descriptor), let_go)
 
     def _made(self, path: str) -> BaseFileLock:
+        from filelock import FileLock
+
         def acquired(descriptor: int) -> None:
             self._descriptor = descriptor
 

@@ -10,7 +10,6 @@ A name too long for a file becomes ``%sha256-`` and the digest: ``%s`` is no per
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from readfresh.values import text
@@ -57,7 +56,9 @@ def file_name(session_id: str, reserved: frozenset[str] = frozenset()) -> str:
     if stem.lower() in reserved:
         stem = f"%{ord(stem[0]):02X}{stem[1:]}"
     if len(stem) > MAX_STEM_BYTES:
-        stem = f"%sha256-{hashlib.sha256(session_id.encode()).hexdigest()}"
+        from hashlib import sha256  # loads OpenSSL, which few ids need
+
+        stem = f"%sha256-{sha256(session_id.encode()).hexdigest()}"
     return stem + SUFFIX
 
 
