@@ -126,6 +126,8 @@ def figure(verb: str) -> Iterator[str]:
     for name, path in (("T", "trip.json.tmp"), ("F", "trip.json")):
         if name in step.files:
             yield f'    {name}["{path}<br>{step.files[name]}"]'
+        elif ARROWS[verb].startswith(f"{name} "):
+            yield f'    {name}["{path}<br>no file"]'  # without it Mermaid draws a box that says its letter
     if "L" in ARROWS[verb]:
         yield f'    L["trip.json.lock<br>{"free" if verb == "unlock" else "held by A"}"]'
     if "D" in ARROWS[verb]:
