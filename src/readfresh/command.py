@@ -62,7 +62,7 @@ class Command(click.Command):
         except ValueError as error:
             raise click.UsageError(str(error), ctx) from error
         except RecursionError:
-            raise Refused("it is nested too deeply for JSON.") from None
+            raise Refused("what is to be printed is nested too deeply for JSON. Run it without --json.") from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # whoever read the output has seen enough; click ends with 1 and no word
                 raise
@@ -153,7 +153,13 @@ def show(session_id: str, directory: str | None, as_json: bool, limit: int | Non
 @json_option
 @click.option("-f", "--follow", is_flag=True, help="Go on with each new message, until Ctrl+C.")
 @click.option("-n", "count", type=click.IntRange(min=0), default=10, metavar="N", help="How many. Default: 10.")
-@click.option("--interval", type=click.FloatRange(0.01, 3600), default=1, metavar="SECONDS", help="Of -f. Default: 1.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.01, 3600),
+    default=1,
+    metavar="SECONDS",
+    help="Between two reads. Default: 1.",
+)
 def tail(session_id: str, directory: str | None, as_json: bool, follow: bool, count: int, interval: float) -> None:
     """Print the newest messages, and follow.
 
@@ -308,9 +314,9 @@ def import_(file: IO[bytes], directory: str | None, new_id: str | None) -> None:
 @click.option("--at", "index", type=int, metavar="INDEX", help="The last message to take. Default: take all.")
 @click.option("--title", help="A name for people. Default: Fork of ID.")
 def fork(session_id: str, directory: str | None, index: int | None, title: str | None) -> None:
-    """Create a child that begins as a session.
+    """Create a child with the messages of a session.
 
-    It has the messages of the session, or those up to INDEX. Prints the id.
+    With --at, with those up to INDEX. Prints the id.
     """
     created = HierarchicalSessionStore(directory).fork_session(session_id, index, title)
     note(f"forked {session_id!r} as")

@@ -111,7 +111,7 @@ def rescue(store: ChatStore[Any], session_id: str, new_session_id: str | None = 
 
     def create(current: SessionData | None) -> SessionData:
         if current is not None:
-            raise SessionExists("it exists already", session_id=target)
+            raise SessionExists("it exists already", session_id=target, next_step="Choose another new_session_id.")
         known = {name: getattr(found, name) for name in ("messages", *_FIELDS)}
         copy: SessionData = store._session_type(target, **known)
         return copy

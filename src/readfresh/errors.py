@@ -34,7 +34,7 @@ class SessionStoreError(Exception):
 
     Attributes:
         session_id: the session that was asked for; None when the call named none.
-        path: the session's file; None when there is none.
+        path: the session's file, or the database and its name there; None when there is none.
         cause: what happened, as one clause.
         written: ``"nothing"`` when the session is as it was, ``"unknown"`` when the change may stand.
         next_step: what the caller can do about it.
@@ -67,7 +67,11 @@ class SessionStoreError(Exception):
 
 
 class StoreMisused(SessionStoreError):
-    """The store was called where it cannot be: inside `change`, or by a child that was forked inside `change`."""
+    """A store or a bot was called where it cannot be.
+
+    Inside `change`, by a child that was forked there or in the middle of a call to SQLite, or by a bot's agent for the
+    user that it is answering.
+    """
 
     default_next_step = "Return from `change` first; read what it needs before the update."
 
@@ -112,13 +116,13 @@ class SessionMismatch(SessionStoreError):
 
 
 class SessionNotFound(SessionStoreError):
-    """A fork, a snapshot, a child or an export was asked of a session that does not exist."""
+    """A fork, a snapshot, a child, an export or a rescue was asked of a session that does not exist."""
 
     default_next_step = "Check the id; list_sessions() gives those that exist."
 
 
 class SessionExists(SessionStoreError):
-    """A session was to be created or imported under an id that is taken."""
+    """A session was to be created, imported or rescued under an id that is taken."""
 
     default_next_step = "Choose another id, or leave it out to get a new one."
 

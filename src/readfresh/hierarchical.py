@@ -367,7 +367,7 @@ class HierarchicalSessionStore(DefaultSessionStore[ExtendedSessionData]):
         try:
             check_version(fields.pop("schema_version", 0))
         except TooNew as error:
-            self._refuse(SessionTooNew(f"of data: {error}", session_id=new_id))
+            self._refuse(SessionTooNew(f"it cannot be imported: {error}", session_id=new_id))
         except NotASession as error:
             raise ValueError(f"data is no session: {error}") from None
         if not isinstance(fields.get("messages"), list):

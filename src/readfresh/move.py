@@ -143,7 +143,11 @@ def _alone(files: SessionFiles[SessionData]) -> Iterator[None]:
     try:
         lock.__enter__()
     except TimeoutError:
-        raise LockTimeout("another process is moving this directory", path=path) from None
+        raise LockTimeout(
+            "another process is moving this directory",
+            path=path,
+            next_step="Wait until that one has ended, then run this again.",
+        ) from None
     except OSError as error:
         raise WriteFailed(f"its lock cannot be taken: {error}", path=path) from error
     try:

@@ -158,6 +158,7 @@ def run_change(
             "this process was forked inside `change`, and its parent holds the lock",
             session_id=session_id,
             path=path(),
+            next_step="Fork before the update or after it, not inside `change`.",
         )
     return changed
 

@@ -174,7 +174,8 @@ def test_a_deep_tree_is_drawn(line: Line) -> None:
             f'{{"session_id": "s{number}", "parent_id": "s{number - 1}", "children_ids": ["s{number + 1}"], {fields}}}'
         )
     assert len(line.good("tree", "s0").splitlines()) == depth
-    assert line("tree", "s0", "--json") == (1, "", "readfresh: it is nested too deeply for JSON.\n")
+    said = "readfresh: what is to be printed is nested too deeply for JSON. Run it without --json.\n"
+    assert line("tree", "s0", "--json") == (1, "", said)
 
 
 def test_verify_says_what_is_wrong(line: Line, store: HierarchicalSessionStore) -> None:

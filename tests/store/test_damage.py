@@ -526,7 +526,7 @@ def test_rescue_copies_only_when_asked(kind: Kind, directory: Path) -> None:
     assert store.get_chat_history("saved") == [{"role": "assistant", "content": "Porto."}]
     assert store.get_session("saved").agent_name == "Ann"
     assert path.read_bytes() == raw
-    with pytest.raises(SessionExists):
+    with pytest.raises(SessionExists, match="Choose another new_session_id"):
         rescue(store, "trip", "saved")
     with pytest.raises(SessionNotFound):
         rescue(store, "nobody")

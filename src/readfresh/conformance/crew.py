@@ -184,7 +184,9 @@ class Crew:
         self._child: int | None = None
         self._processes: list[_Process] = []
         if not hasattr(os, "fork"):
-            raise FactoryError("the conformance kit forks its workers, and this system cannot fork")
+            raise FactoryError(
+                "the conformance kit forks its workers, and this system cannot fork; run it on Linux or macOS"
+            )
         self._control, theirs = socket.socketpair()
         name = factory if isinstance(factory, str) else name_of(factory)
         with theirs:

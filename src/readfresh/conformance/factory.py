@@ -46,7 +46,7 @@ def from_name(name: str) -> Any:
         raise FactoryError(f"{name!r} names no factory: write it as pkg.module:factory")
     if module_name.endswith(".py"):
         if not Path(module_name).is_file():
-            raise FactoryError(f"there is no file {module_name!r}")
+            raise FactoryError(f"there is no file {module_name!r}; write its path as seen from the working directory")
         found: Any = _loaded(Path(module_name))
     else:
         try:
@@ -57,7 +57,7 @@ def from_name(name: str) -> Any:
             ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise FactoryError(f"{module_name!r} has no {attribute!r}")
+            raise FactoryError(f"{module_name!r} has no {attribute!r}; name the function there that makes a store")
         found = getattr(found, part)
     return found
 
