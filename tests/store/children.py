@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, StoreMisused
+from readfresh.disk import system_disk
 from tests.store.support import PATIENCE_SECONDS, Kind, Store, descriptors, held, held_open
 
 KINDS: dict[str, Kind] = {kind.__name__: kind for kind in (DefaultSessionStore, HierarchicalSessionStore)}
@@ -143,6 +144,7 @@ def orphan(directory: str) -> None:
 
 def unprivileged(directory: str, kind: str) -> None:
     """Work in a directory that this user may read and not write, as a user without privileges."""
+    system_disk()  # imports what that user may not read, where tests run as root
     if os.getuid() == 0:
         os.setgroups([])
         os.setgid(65534)
