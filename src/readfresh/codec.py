@@ -137,11 +137,17 @@ def decode_after(raw: bytes, known: Lines) -> dict[str, Any] | None:
     known. What stands before the list and what comes after them is decoded: the first has to be an object when it is
     closed, so that the list is a field of the session and of nothing in it, the second a list when it is opened.
     """
-    first = b"".join(map(Line._as_line, known))[1:]
-    head, begins, rest = raw.partition(_MESSAGES)
-    if not (first and begins and rest.startswith(first)):
+    if not known:
         return None
-    rest = rest[len(first) :]
+    lines = known.made()
+    lines += [line._as_line() for line in known[len(lines) :]]
+    lines[0] = lines[0][1:]
+    first = b"".join(lines)
+    ends = raw.find(_MESSAGES)
+    begins = ends + len(_MESSAGES)
+    if ends < 0 or not raw.startswith(first, begins):
+        return None
+    head, rest = raw[:ends], raw[begins + len(first) :]
     if not rest.startswith((_BETWEEN_LINES + b"{", b"\n  ]")):
         return None
     try:

@@ -298,7 +298,13 @@ class SessionData:
             TypeError, ValueError: `max_messages` is no whole number, or less than 1.
         """
         limit = optional_count(max_messages, "max_messages", least=1)
-        return [message.for_model() for message in tail(self.messages, limit)]
+        # What `for_model` returns of most messages stands here once more: a call for each takes as long again.
+        return [
+            {"role": message.role, "content": message.content}
+            if type(message.content) is str and message.tool_calls is None and message.tool_call_id is None
+            else message.for_model()
+            for message in tail(self.messages, limit)
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object that stands for this session, unknown fields included."""

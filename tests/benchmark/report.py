@@ -21,6 +21,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/costs.md"
 
 _FLOOR_OF_A_FILE = "it reads nothing, proves nothing, encodes nothing and checks nothing"
 _FLOOR_OF_A_LINE = "a line is appended in place; a reader without a lock, or a crash, can find half of it"
+_IN_PLACE = "it takes no lock, and writes the file in its place: a crash can leave half of it"
 _ROW = "a message is a row; a file that is replaced is written whole"
 WHY = {
     "floor": _FLOOR_OF_A_FILE,
@@ -36,6 +37,8 @@ WHY = {
     "langchain-sql": _ROW,
     "google-adk": _ROW,
     "agno-sqlite": "a run is a row; a file that is replaced is written whole",
+    "langchain-file": _IN_PLACE,
+    "llamaindex": _IN_PLACE,
 }
 OTHERWISE = "we have found no reason; it is a fault of ours until one stands here"
 
@@ -97,6 +100,7 @@ def _ratios(results: Results) -> Iterator[str]:
         ("`files` by its floor", "files", "floor-fsync"),
         ("`files-process` by its floor", "files-process", "floor"),
         ("PraisonAI by `files-process`", "praisonai", "files-process"),
+        ("PraisonAI by the floor of `files-process`", "praisonai", "floor"),
         ("PraisonAI by `files`, which waits for the disk", "praisonai", "files"),
         ("`sqlite` by a row in SQLite, FULL", "sqlite", "floor-row-fsync"),
         ("OpenAI's SQLiteSession by `sqlite`", "openai-sqlite", "sqlite"),

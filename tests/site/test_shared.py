@@ -88,7 +88,9 @@ if FULL_GRID:  # builds the site once more
 
     def test_a_site_from_the_disk_is_whole(browser: Browser, tmp_path: Path) -> None:
         """Unpacked and opened without a server, a site has pages, search and Markdown, and asks nobody."""
-        built_with(tmp_path / "readfresh-docs", OFFLINE="true", EDIT_URI="https://readfresh.example/edit/docs/")
+        feed = "https://readfresh.example/releases.atom"
+        edit = "https://readfresh.example/edit/docs/"
+        built_with(tmp_path / "readfresh-docs", OFFLINE="true", EDIT_URI=edit, FEED=feed)
         with zipfile.ZipFile(tmp_path / "readfresh-docs.zip") as packed:
             packed.extractall(tmp_path / "unpacked")
         home = tmp_path / "unpacked/readfresh-docs/index.html"
@@ -113,15 +115,17 @@ if FULL_GRID:  # builds the site once more
             assert wrong == []
             # The same build has the links of whoever hosts it.
             assert page.locator("a.md-content__button[title='Edit this page']").get_attribute("href") == (
-                "https://readfresh.example/edit/docs/guarantees/read-fresh.md"
+                f"{edit}guarantees/read-fresh.md"
             )
+            assert page.locator("link[type='application/atom+xml']").get_attribute("href") == feed
         for html in home.parent.rglob("*.html"):
-            for link in BeautifulSoup(html.read_bytes(), "html.parser").select("link[rel=alternate]"):
+            for link in BeautifulSoup(html.read_bytes(), "html.parser").select("link[type='text/markdown']"):
                 assert (html.parent / str(link["href"])).is_file(), html
 
 
 def test_nobody_edits_a_site_that_nobody_hosts(built_site: BuiltSite) -> None:
-    """Where no EDIT_URI is given, no page has a link that would lead nowhere."""
+    """Where no EDIT_URI and no FEED is given, no page has a link that would lead nowhere."""
+    assert not [page.source for page in built_site.pages if page.html.select("link[type='application/atom+xml']")]
     assert not [page.source for page in built_site.pages if page.html.select("a.md-content__button[title^=Edit]")]
 
 

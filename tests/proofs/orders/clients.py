@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 from weakref import WeakSet
 
+import filelock
 import greenlet
 
 from readfresh import DefaultSessionStore, HierarchicalSessionStore, SessionStoreError, disk, files
@@ -450,7 +451,7 @@ def seamed() -> Iterator[None]:
         return function(*arguments, **named)
 
     stands: list[tuple[Any, str, Any]] = [
-        (disk, "FileLock", _BareLock),
+        (filelock, "FileLock", _BareLock),
         (disk, "_thread_lock", lambda _path: disk._ThreadLock()),
         (asyncio, "to_thread", to_no_thread),
     ]
