@@ -192,6 +192,13 @@ def test_a_measure_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
         results.recorded(file)
 
 
+def test_what_is_kept_names_no_place(tmp_path: Path) -> None:
+    """What a store said of a file is kept without the folder of that run, in figures and in failures."""
+    said = f"ValueError: '{tmp_path}/tmpx_1/s0.json'"
+    kept = results.measure([{"contender": "files", "said": [said]}], 1, {"tree": said}, tmp_path)
+    assert (kept["rows"][0]["said"], kept["failed"]["tree"]) == (["ValueError: 's0.json'"], "ValueError: 's0.json'")
+
+
 def test_a_ratio_is_that_of_paired_rounds() -> None:
     """A slow minute that meets both sides does not change it."""
     assert ratio([2.0, 200.0, 2.0], [1.0, 100.0, 1.0]) == 2.0
