@@ -264,14 +264,22 @@ def _goals(results: Results) -> Iterator[str]:
 
 
 def _run(results: Results) -> Iterator[str]:
-    rows = [["measure", "day", "rounds", "machine"]]
+    found: dict[tuple[str, str, str], list[str]] = {}
     for name, measure in results["measures"].items():
         machine = measure["machine"]
         memory = f"{machine['memory_bytes'] / 2**30:.0f} GiB"
         where = f"{machine['system']}, {machine['cores']} cores, {memory}, {machine['filesystem']}"
         where += ", " + ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-        rows.append([name, measure["date"], str(measure["rounds"]), where])
+        found.setdefault((measure["date"], _rounds(measure["rows"]), where), []).append(name)
+    rows = [["measures", "day", "rounds", "machine"]]
+    rows += [[", ".join(names), *same] for same, names in found.items()]
     yield from table(*rows, numbers=99)
+
+
+def _rounds(rows: Sequence[Row]) -> str:
+    """Return how many rounds the figures are of: fewer where a round takes long."""
+    counts = {len(figure) for row in rows for figure in row.values() if isinstance(figure, list)}
+    return "-".join(f"{count}" for count in sorted({min(counts), max(counts)})) if counts else "1"
 
 
 def _versions(results: Results) -> Iterator[str]:
