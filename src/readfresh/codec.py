@@ -142,6 +142,7 @@ def decode_after(raw: bytes, known: Lines) -> dict[str, Any] | None:
     lines = known.made()
     lines += [line._as_line() for line in known[len(lines) :]]
     lines[0] = lines[0][1:]
+    # Compared in its place: to copy what stands behind the lines first takes a tenth of a read.
     first = b"".join(lines)
     ends = raw.find(_MESSAGES)
     begins = ends + len(_MESSAGES)

@@ -133,8 +133,6 @@ class SessionMessage(Line):
 
     def for_model(self) -> dict[str, Any]:
         """Return a new dict of role and content, and the tool fields where the message has them."""
-        if type(self.content) is str and self.tool_calls is None and self.tool_call_id is None:
-            return {"role": self.role, "content": self.content}
         message: dict[str, Any] = {"role": self.role, "content": thaw(self.content)}
         if self.tool_calls:
             message["tool_calls"] = thaw(self.tool_calls)
@@ -298,7 +296,7 @@ class SessionData:
             TypeError, ValueError: `max_messages` is no whole number, or less than 1.
         """
         limit = optional_count(max_messages, "max_messages", least=1)
-        # What `for_model` returns of most messages stands here once more: a call for each takes as long again.
+        # What `for_model` returns of most messages: a call for each would take as long again.
         return [
             {"role": message.role, "content": message.content}
             if type(message.content) is str and message.tool_calls is None and message.tool_call_id is None
