@@ -36,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> None:
             began = time.monotonic()
             run = Run(present, Path(folder), server, asked.quick, asked.rounds, asked.appends)
             rows = MEASURES[name](run)
-            measure = results.measure(rows, run.many, run.failed, Path(folder))
+            measure = results.measure(rows, run.failed, Path(folder))
             kept = results.merged(kept, described, left_out, {name: measure})
             kept["measures"] = {each: kept["measures"][each] for each in MEASURES if each in kept["measures"]}
             if not asked.quick:  # after each measure: what is measured is kept, whatever happens next

@@ -3,7 +3,7 @@
     {"schema": 1,
      "contenders": {<key>: {"name", "kind", "durability", "rewrites", "version"}},
      "left_out": {<key>: <why it could not be measured>},
-     "measures": {<measure>: {"date", "rounds", "failed": {<key>: <what it said>}, "rows": [<row>],
+     "measures": {<measure>: {"date", "failed": {<key>: <what it said>}, "rows": [<row>],
                               "machine": {"cores", "memory_bytes", "system", "filesystem", "versions"}}}}
 
 A row has the key of its contender in "contender", what sets it apart in its group (a length, a number of processes),
@@ -76,13 +76,12 @@ def keep(results: Mapping[str, Any], file: Path = FILE) -> None:
     temporary.replace(file)
 
 
-def measure(rows: list[Row], rounds: int, failed: Mapping[str, str], place: Path) -> dict[str, Any]:
+def measure(rows: list[Row], failed: Mapping[str, str], place: Path) -> dict[str, Any]:
     """Return a measure with the day and the machine, and without the place, which what somebody said may name."""
     inside = re.escape(json.dumps(f"{place}{os.sep}")[1:-1])
     said = json.loads(re.sub(inside + r"tmp\w+.", "", json.dumps({"failed": dict(failed), "rows": rows})))
     return {
         "date": datetime.date.today().isoformat(),
-        "rounds": rounds,
         "machine": machine(place),
         **said,
     }

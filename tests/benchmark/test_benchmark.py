@@ -73,7 +73,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found: dict[str, Any] = results.recorded(folder / "none.json")
     for name, measure in MEASURES.items():
         rows = measure(run)
-        kept = results.measure(rows, run.many, run.failed, folder)
+        kept = results.measure(rows, run.failed, folder)
         described = {each.key: results.described(each) for each in run.contenders}
         found = results.merged(found, described, {}, {name: kept})
     results.keep(found, folder / "results.json")
@@ -180,7 +180,7 @@ def test_a_measure_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     command.main(words)
     first = results.recorded(file)
     assert [row["contender"] for row in first["measures"]["import"]["rows"]] == ["files"]
-    other = results.measure([{"contender": "files", "us": [1.0]}], 1, {}, tmp_path)
+    other = results.measure([{"contender": "files", "us": [1.0]}], {}, tmp_path)
     results.keep(results.merged(first, {}, {"praisonai": "no network"}, {"append": other}), file)
     second = results.recorded(file)
     assert second["measures"]["import"] == first["measures"]["import"]
@@ -195,7 +195,7 @@ def test_a_measure_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 def test_what_is_kept_names_no_place(tmp_path: Path) -> None:
     """What a store said of a file is kept without the folder of that run, in figures and in failures."""
     said = f"ValueError: '{tmp_path}/tmpx_1/s0.json'"
-    kept = results.measure([{"contender": "files", "said": [said]}], 1, {"tree": said}, tmp_path)
+    kept = results.measure([{"contender": "files", "said": [said]}], {"tree": said}, tmp_path)
     assert (kept["rows"][0]["said"], kept["failed"]["tree"]) == (["ValueError: 's0.json'"], "ValueError: 's0.json'")
 
 
